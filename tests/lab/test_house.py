@@ -1,0 +1,206 @@
+"""The house holds together: what the wheel carries, what is declared, what is never loaded."""
+
+import ast
+import csv
+import importlib.metadata
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PACKAGES = ("envs", "agents", "experiments", "configs")
+
+
+def sources() -> Iterator[tuple[Path, ast.Module]]:
+    """Every Python file of the packages with its syntax tree."""
+    for package in PACKAGES:
+        for path in sorted((REPOSITORY / package).rglob("*.py")):
+            yield path.relative_to(REPOSITORY), ast.parse(path.read_text(encoding="utf-8"))
+
+
+def imported_modules(tree: ast.Module) -> set[str]:
+    """Full names of the modules that a file imports, relative imports left out."""
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            names.add(node.module)
+    return names
+
+
+def normalised(distribution: str) -> str:
+    """Name of a distribution as package indexes compare it."""
+    return re.sub(r"[-_.]+", "-", distribution).lower()
+
+
+@pytest.fixture(scope="module")
+def installed_wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder into which the wheel, built from a clean copy of the sources, was unpacked."""
+    source = tmp_path_factory.mktemp("source")
+    for package in PACKAGES:
+        shutil.copytree(REPOSITORY / package, source / package)
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        if (REPOSITORY / name).is_file():
+            shutil.copy(REPOSITORY / name, source / name)
+    wheels, target = tmp_path_factory.mktemp("wheels"), tmp_path_factory.mktemp("target")
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
+    for command in (
+        [*pip, "wheel", "--no-deps", "--no-build-isolation", "--no-index", "-w", wheels, source],
+        [*pip, "install", "--no-deps", "--no-index", "--target", target],
+    ):
+        built = sorted(wheels.glob("*.whl"))
+        done = subprocess.run([*command, *built], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+    return target
+
+
+def test_installed_wheel_finds_its_cities_outside_the_checkout(
+    installed_wheel: Path, tmp_path: Path
+) -> None:
+    program = "import configs; print(configs.root())"
+    # -S leaves out site-packages and with it the editable installation of this checkout.
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", program],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(installed_wheel)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    root = Path(done.stdout.strip())
+    assert root == installed_wheel / "configs"
+    with (root / "city" / "london" / "observations.csv").open(encoding="utf-8") as file:
+        assert sum(1 for _ in csv.DictReader(file)) == 3922
+
+
+def test_wheel_carries_every_module_and_value_and_no_bytecode(installed_wheel: Path) -> None:
+    def files(root: Path) -> set[str]:
+        return {
+            str(path.relative_to(root))
+            for package in PACKAGES
+            for path in (root / package).rglob("*")
+            if path.is_file() and path.suffix != ".pyc"
+        }
+
+    assert files(installed_wheel) == files(REPOSITORY)
+    (record,) = installed_wheel.glob("polislab-*.dist-info/RECORD")
+    unpacked_later = re.compile(r"__pycache__/[^,]*\.pyc,,$")  # pip compiles: no digest
+    bytecode = [line for line in record.read_text().splitlines() if ".pyc" in line]
+    assert [line for line in bytecode if not unpacked_later.search(line)] == []
+
+
+def test_wheel_states_its_licences(installed_wheel: Path) -> None:
+    (metadata,) = installed_wheel.glob("polislab-*.dist-info/METADATA")
+    assert "License-Expression: MIT AND OGL-UK-3.0" in metadata.read_text()
+    licences = metadata.parent / "licenses"
+    assert "MIT License" in (licences / "LICENSE").read_text()
+    london = (licences / "configs" / "city" / "london" / "ATTRIBUTION.md").read_text()
+    assert (
+        "Contains public sector information licensed under the Open Government Licence v3.0"
+        in " ".join(london.split())
+    )
+
+
+def test_every_import_is_a_declared_dependency() -> None:
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    optional = [name for extra in set(extras) - {"test", "dev"} for name in extras[extra]]
+    declared = {
+        normalised(re.split(r"[^\w.-]", requirement)[0])
+        for requirement in [*project["dependencies"], *optional]
+    }
+    providers = importlib.metadata.packages_distributions()
+    undeclared = []
+    for path, tree in sources():
+        for module in sorted(imported_modules(tree)):
+            top = module.partition(".")[0]
+            if top in sys.stdlib_module_names or top in PACKAGES:
+                continue
+            distributions = {normalised(name) for name in providers.get(top, [top])}
+            if not distributions & declared:
+                undeclared.append(f"{path}: {module}")
+    assert undeclared == []
+
+
+def pickle_loads(tree: ast.Module) -> Iterator[str]:
+    """What a file could load a pickle with, each with its line."""
+    modules = {"pickle", "cPickle", "dill", "cloudpickle", "shelve", "marshal"}
+    functions = {"torch.load", "joblib.load", "pandas.read_pickle", "pd.read_pickle"}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("stable_baselines3"):
+            functions |= {f"{alias.asname or alias.name}.load" for alias in node.names}
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import(names=names):
+                used = {alias.name for alias in names} & modules
+            case ast.ImportFrom(module=str(module), names=names):
+                used = {module} & modules | {
+                    f"{module}.{alias.name}" for alias in names
+                } & functions
+            case ast.Attribute(value=ast.Name(id=owner), attr=attribute):
+                used = {f"{owner}.{attribute}"} & functions
+            case ast.keyword(arg="allow_pickle", value=value):
+                safe = isinstance(value, ast.Constant) and value.value is False
+                used = set() if safe else {"allow_pickle"}
+            case _:
+                continue
+        yield from (f"line {node.lineno}: {name}" for name in used)
+
+
+def test_no_module_can_load_a_pickle() -> None:
+    found = [f"{path} {load}" for path, tree in sources() for load in pickle_loads(tree)]
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import pickle",
+        "from cloudpickle import loads",
+        "import torch\ntorch.load('weights.pt')",
+        "from torch import load",
+        "import numpy as np\nnp.load('a.npy', allow_pickle=True)",
+        "from stable_baselines3 import PPO\nPPO.load('policy.zip')",
+    ],
+)
+def test_a_loader_of_pickles_is_seen(code: str) -> None:
+    assert list(pickle_loads(ast.parse(code)))
+
+
+def test_sources_name_no_folder_of_one_machine() -> None:
+    private = re.compile(r"""["'](/work/|/home/|/root/|/Users/|[A-Z]:\\)""")
+    found = [str(path) for path, _ in sources() if private.search((REPOSITORY / path).read_text())]
+    assert found == []
+
+
+def test_continuous_integration_calls_make_test() -> None:
+    script = REPOSITORY / ".ci" / "run"
+    assert os.access(script, os.X_OK)
+    assert script.read_text().rstrip().endswith("make test")
+    plan = subprocess.run(
+        ["make", "--dry-run", "--always-make", "test"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    steps = [plan.index(tool) for tool in ("ruff check", "ruff format", "mypy", "lint-imports")]
+    assert [*steps, plan.index("pytest")] == sorted([*steps, plan.index("pytest")])
+
+
+def test_hooks_use_the_tools_of_the_environment_and_no_network() -> None:
+    hooks = yaml.safe_load((REPOSITORY / ".pre-commit-config.yaml").read_text())
+    assert [repo["repo"] for repo in hooks["repos"]] == ["local"]
+    entries = [hook for repo in hooks["repos"] for hook in repo["hooks"]]
+    assert {hook["language"] for hook in entries} == {"system"}
+    assert {hook["id"] for hook in entries} == {"ruff", "ruff-format", "mypy", "lint-imports"}
+    assert all(hook["entry"].startswith(".venv/bin/") for hook in entries)
