@@ -33,7 +33,7 @@ lint: $(TEST_STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 
 format: $(TEST_STAMP)
 	$(BIN)/ruff check --fix .
@@ -42,11 +42,13 @@ format: $(TEST_STAMP)
 # A stamp is renewed only when the files that name the dependencies change:
 # a second call installs nothing.
 $(RUN_STAMP): pyproject.toml constraints.txt | $(BIN)/python
-	$(PIP) install --quiet -c constraints.txt -e .
+	@echo "installing into $(VENV), a minute or two the first time"
+	$(PIP) install -qq -c constraints.txt -e .
 	@touch $@
 
 $(TEST_STAMP): pyproject.toml constraints.txt | $(BIN)/python
-	$(PIP) install --quiet -c constraints.txt -e '.[test,dev]'
+	@echo "installing into $(VENV), a minute or two the first time"
+	$(PIP) install -qq -c constraints.txt -e '.[test,dev]'
 	@touch $(RUN_STAMP) $@
 
 # The first interpreter that is new enough; an environment without pip is made again.
