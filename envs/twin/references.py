@@ -22,6 +22,10 @@ Forecast = Callable[[Array, int], Array]
 WINDOW = 5
 """Periods over which drift, own trend and momentum average past growth."""
 
+POOLING = 4.0
+"""Weight of the sd pooled over districts against a district's own, in past errors: a district
+has few of its own, yet outliers (a City of London) must not widen everybody's fan."""
+
 
 def idiosyncratic(values: ArrayLike) -> Array:
     """`values` [..., D] less their mean over the districts that have one."""
@@ -65,23 +69,25 @@ def drift(panel: Array, horizon: int) -> Array:
 def pooled_momentum(panel: Array, horizon: int) -> Array:
     """Damped common momentum plus a pooled autoregression of the idiosyncratic growth.
 
-    Common growth g decays as rho g, rho fitted on the past common growth and kept in [0, 1]; the
-    idiosyncratic growth is regressed, pooled over districts, on its last value and its mean over
-    the window. Both are fitted on the panel alone and iterated to the horizon.
+    Common growth returns to its mean over the past, damped by its fitted autocorrelation kept in
+    [0, 1]; the idiosyncratic growth is regressed, pooled over districts, on its last value and its
+    mean over the window. Both are fitted on the panel alone and iterated to the horizon.
     """
     growth = np.diff(_filled(panel), axis=0)
     common = _nanmean(growth, axis=1)
     own = np.nan_to_num(growth - common[:, None])[np.isfinite(common)]
     common = common[np.isfinite(common)]
-    damping = _slopes(common[:-1, None], common[1:])[0] if len(common) > 1 else 0.0
+    usual = common.mean() if len(common) else 0.0
+    surprise = common - usual
+    damping = _slopes(surprise[:-1, None], surprise[1:])[0] if len(common) > 1 else 0.0
     damping = float(np.clip(damping, 0.0, 1.0))
     slopes = _own_slopes(own)
     total = np.zeros(panel.shape[1])
     for ahead in range(1, horizon + 1):
         following = _own_regressors(own) @ slopes if len(own) else 0.0
         own = np.concatenate([own, np.broadcast_to(following, (1, panel.shape[1]))])
-        momentum = common[-1] * damping**ahead if len(common) else 0.0
-        total += momentum + own[-1]
+        momentum = surprise[-1] * damping**ahead if len(common) else 0.0
+        total += usual + momentum + own[-1]
     return _last(panel)[0] + total
 
 
@@ -102,7 +108,7 @@ class PastErrors:
 
     count: int  # past origins whose outcome is known
     common: float  # sd of the error shared by all districts
-    own: float  # sd of each district's remaining error
+    own: Array  # [D] sd of each district's remaining error
 
 
 def past_errors(forecast: Forecast, panel: Array, horizon: int, first: int = 2) -> PastErrors:
@@ -121,11 +127,12 @@ def past_errors(forecast: Forecast, panel: Array, horizon: int, first: int = 2) 
             f"at least {first + horizon} with figures are needed"
         )
     shared = _nanmean(errors, axis=1)
-    own = errors - shared[:, None]
+    squares = (errors - shared[:, None]) ** 2
+    known = np.isfinite(squares).sum(axis=0)
+    each = np.where(known > 0, _nanmean(squares, axis=0), 0.0)
+    own = (known * each + POOLING * np.nanmean(squares)) / (known + POOLING)
     return PastErrors(
-        count=len(errors),
-        common=float(np.sqrt(np.mean(shared**2))),
-        own=float(np.sqrt(np.nanmean(own**2))),
+        count=len(errors), common=float(np.sqrt(np.mean(shared**2))), own=np.sqrt(own)
     )
 
 
@@ -141,13 +148,12 @@ def ensemble(
 
     Centre: the forecast. Each member adds one error common to all districts (Student t with as
     many degrees of freedom as past origins: few origins, wide tails) and one per district
-    (normal). Raises ValueError where no past error is known at the origin.
+    (normal, its sd shrunk towards the districts' pooled one). Raises ValueError where no past error
+    is known at the origin.
     """
     errors = past_errors(forecast, panel, horizon, first)
     common = errors.common * generator.standard_t(errors.count, size=(members, 1))
-    districts = panel.shape[1]
-    own = errors.own * idiosyncratic(generator.standard_normal((members, districts)))
-    own *= np.sqrt(districts / max(districts - 1, 1))  # restores the sd that centring takes
+    own = errors.own * generator.standard_normal((members, panel.shape[1]))
     fan: Array = forecast(panel, horizon) + common + own
     return fan
 
