@@ -1,0 +1,137 @@
+"""The PettingZoo views pass PettingZoo's own tests, and say what the core says."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from pettingzoo.test import (
+    api_test,
+    max_cycles_test,
+    parallel_api_test,
+    parallel_seed_test,
+    render_test,
+    seed_test,
+)
+from pettingzoo.test.state_test import state_test
+
+from envs.adapters.parallel import GovernanceParallelEnv, aec_env, parallel_env
+from tests.contract.cases import Case
+from tests.fakes import FakeCore
+
+#: Governors differ in what they see, and are named by what they govern.
+ALLOWED = re.compile(
+    "different observation space sizes|Observations are different shapes|<descriptor>_<number>"
+)
+
+
+@pytest.fixture(autouse=True)
+def _only_allowed_warnings():
+    """The official tests may warn of nothing but what is meant."""
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        yield
+    messages = [str(w.message) for w in seen if issubclass(w.category, UserWarning)]
+    assert not [m for m in messages if not ALLOWED.search(m)]
+
+
+def test_parallel_api(case: Case) -> None:
+    scenario, options = case
+    parallel_api_test(parallel_env(scenario, **options), num_cycles=25)
+
+
+def test_aec_api(case: Case) -> None:
+    scenario, options = case
+    api_test(aec_env(scenario, **options), num_cycles=25)
+
+
+def test_seeds(case: Case) -> None:
+    scenario, options = case
+    parallel_seed_test(lambda: parallel_env(scenario, **options), num_cycles=8)
+    seed_test(lambda: aec_env(scenario, **options), num_cycles=8)
+
+
+def test_max_cycles(case: Case) -> None:
+    scenario, options = case
+
+    def limited(make: Any) -> Any:
+        return lambda max_cycles: make(scenario, **{**options, "horizon": 3 * max_cycles})
+
+    max_cycles_test(SimpleNamespace(parallel_env=limited(parallel_env), env=limited(aec_env)))
+
+
+def test_render(case: Case, capsys: pytest.CaptureFixture[str]) -> None:
+    scenario, options = case
+    render_test(lambda render_mode: aec_env(scenario, render_mode=render_mode, **options))
+    assert f"{scenario}, step 1" in capsys.readouterr().out
+
+
+def test_state(case: Case) -> None:
+    scenario, options = case
+    state_test(aec_env(scenario, **options), parallel_env(scenario, **options))
+
+
+def test_other_seeds_give_other_episodes(case: Case) -> None:
+    scenario, options = case
+    env = parallel_env(scenario, **options)
+    runs = []
+    for seed in (1, 2, 1):
+        env.reset(seed=seed)
+        states = []
+        while env.agents:
+            env.step({agent: np.zeros(env.action_space(agent).shape) for agent in env.agents})
+            states.append(env.state())
+        runs.append(np.stack(states))
+    assert np.array_equal(runs[0], runs[2])
+    assert not np.allclose(runs[0], runs[1])
+
+
+def test_the_last_observation_is_of_the_episode_that_ended() -> None:
+    env = parallel_env("fake_v0", horizon=6, months_per_step=3)
+    env.reset(seed=0)
+    action = {agent: np.zeros(env.action_space(agent).shape) for agent in env.agents}
+    env.step(action)
+    last, _, terminated, truncated, _ = env.step(action)
+    assert all(terminated.values())
+    assert not any(truncated.values())
+    assert env.agents == []
+    assert all(observation[2] == 1.0 for observation in last.values())
+    assert env.step(action) == ({}, {}, {}, {}, {})
+
+
+def test_each_agent_gets_its_own_row_of_the_core() -> None:
+    core = FakeCore(seed=5)
+    env = GovernanceParallelEnv(core)
+    observations, _ = env.reset(seed=5)
+    assert [observations[f"board_{i}"][3] for i in range(3)] == [0.0, 1.0, 2.0]
+    signal = observations["planner_0"][0]
+    actions = {"planner_0": np.array([signal, signal])}
+    actions |= {f"board_{i}": np.array([0.1 * i]) for i in range(3)}
+    _, rewards, _, _, infos = env.step(actions)
+    assert rewards["planner_0"] == pytest.approx(0.5)
+    for i in range(3):
+        assert rewards[f"board_{i}"] == pytest.approx(0.5 - (0.1 * i - signal) ** 2, abs=1e-6)
+        assert infos[f"board_{i}"]["costs"]["deficit"] == pytest.approx(0.1 * i)
+    assert infos["planner_0"]["costs"] == {}
+    assert infos["planner_0"]["welfare"]["overall"] == pytest.approx(0.001 * signal, abs=1e-6)
+
+
+def test_a_missing_action_is_named() -> None:
+    env = parallel_env("fake_v0")
+    env.reset(seed=0)
+    with pytest.raises(ValueError, match="board_1, board_2"):
+        env.step({"planner_0": np.zeros(2), "board_0": np.zeros(1)})
+
+
+def test_more_than_one_row_is_refused() -> None:
+    with pytest.raises(ValueError, match="num_envs=1"):
+        GovernanceParallelEnv(FakeCore(num_envs=2))
+
+
+def test_an_unknown_render_mode_is_refused() -> None:
+    with pytest.raises(ValueError, match="rgb_array"):
+        parallel_env("fake_v0", render_mode="video")
