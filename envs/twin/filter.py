@@ -146,7 +146,7 @@ def adapted_inflation(
     seen_variance = 2 / count * ((previous * spread + count) / spread).square()
     gain = prior_sd**2 / (prior_sd**2 + seen_variance)
     moved = previous + gain * (seen - previous)
-    kept = torch.where((count > 0) & (spread > 0), moved, previous)
+    kept = torch.where(spread > 0, moved, previous)
     return kept.clamp(bounds[0] ** 2, bounds[1] ** 2).sqrt()
 
 

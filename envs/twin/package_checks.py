@@ -83,8 +83,9 @@ def check_tables(
     if "variables" in tables:
         currency = _check_variables(connection, tables["variables"], currency, problems)
     if {"districts", "variables"} <= tables.keys():
-        for name in SERIES.keys() & tables.keys():
-            _check_series(connection, tables[name], now, problems)
+        for name in SERIES:
+            if name in tables:
+                _check_series(connection, tables[name], now, problems)
         _check_use(connection, tables, problems)
     if {"districts", "links"} <= tables.keys():
         _check_links(connection, tables["links"], problems)

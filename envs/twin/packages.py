@@ -194,7 +194,8 @@ def _package(
     if "events" in descriptor.paths:
         events = connection.sql(
             """SELECT time_from, time_to, districts, name, lever,
-                expected_sign.replace('+', '').replace('', '1')::INTEGER AS expected_sign
+                (CASE expected_sign WHEN '+' THEN 1 WHEN '-' THEN -1
+                    ELSE expected_sign::INTEGER END)::INTEGER AS expected_sign
             FROM events ORDER BY record"""
         ).df()
     return CityPackage(

@@ -121,7 +121,7 @@ def line_numbers(source: Source, records: set[int]) -> dict[int, int]:
         reader = csv.reader(file)
         for cells in reader:
             start, line = line + 1, reader.line_num
-            if start == 1 or len(cells) != source.width or not _is_unicode(cells):
+            if start == 1 or len(cells) != source.width or not is_unicode(cells):
                 continue
             record += 1
             if record in records:
@@ -131,7 +131,8 @@ def line_numbers(source: Source, records: set[int]) -> dict[int, int]:
     return found
 
 
-def _is_unicode(cells: list[str]) -> bool:
+def is_unicode(cells: Iterable[str]) -> bool:
+    """Whether cells read with ``surrogateescape`` were all UTF-8."""
     return not any("\udc80" <= mark <= "\udcff" for cell in cells for mark in cell)
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import duckdb
 
-from envs.twin.problems import SHOWN_PER_KIND, Problems, Source
+from envs.twin.problems import SHOWN_PER_KIND, Problems, Source, is_unicode
 
 MEMORY_LIMIT = "1GB"
 NUMBER = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
@@ -206,10 +206,13 @@ def _header(path: Path, shown: str, layout: Layout, problems: Problems) -> list[
     """Column names of a file, or None where the file cannot be used for want of them."""
     expected = f"a header row {','.join(layout.required)}"
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
             header = next(csv.reader(file), None)
-    except (UnicodeDecodeError, csv.Error) as error:
-        problems.add(f"{shown}: not readable as text ({error}); expected CSV in UTF-8")
+    except csv.Error as error:
+        problems.add(f"{shown}, row 1: {error}; expected {expected}")
+        return None
+    if header and not is_unicode(header):
+        problems.add(f"{shown}, row 1: not readable as text; expected CSV in UTF-8")
         return None
     if not header:
         problems.add(f"{shown}: empty; expected {expected}")

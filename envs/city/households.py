@@ -1,0 +1,88 @@
+"""Households: budgets from pay, transfers and ownership (MODEL section 5(7))."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+from torch.nn.functional import softplus
+
+from envs.city.levers import LEVERS, Policy
+from envs.city.parameters import Parameters
+from envs.city.ports import Commute, Income, Market, Residents, ServiceUse
+
+_LEAST = 0.05
+_SHARP = 40.0
+
+
+@dataclass(frozen=True)
+class HouseholdFundamentals:
+    """participation: ``[b]`` workers per resident; money: ``[b]`` local wage over the unit of
+    money levers; surplus: ``[b]`` quasi-rents and quasi-profits of residents, k$/month."""
+
+    participation: Tensor
+    money: Tensor
+    surplus: Tensor
+
+
+def ownership(p: Parameters, land_surplus: Tensor, profit_surplus: Tensor) -> Tensor:
+    """Quasi-rents and quasi-profits that residents own ``[B]`` k$/month."""
+    return p.b.own_rents * land_surplus + p.b.own_profits * profit_surplus
+
+
+def budget(
+    f: HouseholdFundamentals,
+    p: Parameters,
+    residents: Residents,
+    market: Market,
+    pay: Tensor,
+    policy: Policy,
+    services: ServiceUse,
+    keep_income: Tensor,
+    dividend: Tensor,
+    owned: Tensor,
+) -> Income:
+    """Gross, net and disposable income per resident ``[B, D, K]``.
+
+    Args:
+        pay: ``[B, D, K]`` expected pay of an efficiency unit by residence.
+        keep_income: ``[B]`` share of pay kept. dividend: ``[B]`` k$ per resident.
+        owned: ``[B]`` ``ownership`` this month; its change since the first year is paid
+            out in proportion to earning power.
+    """
+    efficiency = p.bd.efficiency.unsqueeze(1)
+    gross = efficiency * (f.participation * market.effort).reshape(-1, 1, 1) * pay
+    net = gross * keep_income.reshape(-1, 1, 1)
+    units = (residents.people * efficiency).sum((1, 2))
+    per_head = efficiency * ((owned - f.surplus) / units).reshape(-1, 1, 1)
+    rebate = (policy["rebate"] * f.money.unsqueeze(-1)).unsqueeze(1)
+    burden = p.b.compliance * (policy["audit"] - LEVERS["audit"].default)
+    extra = (rebate + dividend.reshape(-1, 1, 1) + per_head - services.fees) / net - burden.reshape(
+        -1, 1, 1
+    )
+    ratio = _LEAST + softplus(_SHARP * (1 + extra - _LEAST)) / _SHARP
+    disposable = net * ratio
+    spending = p.b.loc_share.unsqueeze(-1) * (residents.people * disposable).sum(-1)
+    return Income(gross=gross, net=net, disposable=disposable, spending=spending)
+
+
+def experienced(
+    p: Parameters, commuting: Commute, income: Income, value_of_time: Tensor, utility: Tensor,
+    participation: Tensor,
+) -> Tensor:
+    """Utility with experienced instead of decision weights ``[B, D, K]`` (MODEL section 9).
+
+    Choices imply a disutility ``kappa`` per minute and ``kappa / value of time`` per k$ of a
+    trip; welfare counts ``kappa_w`` per minute and money at its share of pay.
+    """
+    kappa = p.bdk.ke / p.bdk.eps
+    worker = income.disposable / participation.reshape(-1, 1, 1)
+    money = commuting.money * (kappa / value_of_time.unsqueeze(1) - p.bdk.legs / worker)
+    return utility + money + commuting.minutes * (kappa - p.bdk.kappa_w)
+
+
+def type_income(residents: Residents, income: Income) -> Tensor:
+    """Mean disposable income by type ``[B, K]`` k$/month."""
+    people = residents.people
+    return (people * income.disposable).sum(1) / people.sum(1)
+

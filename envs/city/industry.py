@@ -1,0 +1,273 @@
+"""Industry: labour demand, output, prices, firms (MODEL sections 5(2), (3), (10))."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from envs.city.functions import FLOOR, ces_match, diminishing, pull, push, saturate
+from envs.city.geography import Geography
+from envs.city.levers import Policy
+from envs.city.parameters import Parameters
+from envs.city.ports import Commute, Income, JobOffers, Market, Residents, Roads, Shocks, Shopping
+from envs.city.sizes import PRIVATE
+
+LOCAL = 2
+
+
+@dataclass(frozen=True)
+class IndustryState:
+    """State of firms and the labour market.
+
+    wage, finding: ``[B, D, S]`` k$/month per efficiency unit, job-finding belief;
+    employed: ``[B, D]`` efficiency units; capital, expected_return: ``[B, D, P]`` k$, 1/month;
+    establishments: ``[B, P]`` log; knowledge, skill: ``[B]`` log; price_local: ``[B, D]``;
+    price_export: ``[B, 2]`` log.
+    """
+
+    wage: Tensor
+    finding: Tensor
+    employed: Tensor
+    capital: Tensor
+    expected_return: Tensor
+    establishments: Tensor
+    knowledge: Tensor
+    skill: Tensor
+    price_local: Tensor
+    price_export: Tensor
+
+
+@dataclass(frozen=True)
+class IndustryFundamentals:
+    """What inversion fixes about industry.
+
+    productivity: ``[b, D, P]`` log a0; workplace: ``[b, D, S]`` T; affinity: ``[b, K, S]``;
+    wage: ``[b]``; spill: ``[b, D]`` employment density felt; output: ``[b, P]``; capital:
+    ``[b, D, P]``; total_capital: ``[b, P]``; user_cost: ``[b, D, P]`` 1/month; local_scale:
+    ``[b, D]``; tax_income, tax_business: ``[b]``, ``[b, P]`` effective rates; heads: ``[b, D]``
+    jobs per efficiency unit.
+    """
+
+    productivity: Tensor
+    workplace: Tensor
+    affinity: Tensor
+    wage: Tensor
+    spill: Tensor
+    output: Tensor
+    capital: Tensor
+    total_capital: Tensor
+    user_cost: Tensor
+    local_scale: Tensor
+    keep_income: Tensor
+    keep_business: Tensor
+    heads: Tensor
+
+
+def affinity(p: Parameters) -> Tensor:
+    """Tag match of types and sectors ``[b, K, S]``, shares over sectors."""
+    kinds = p.bd.efficiency.shape[-1]
+    step = torch.linspace(0, 1, kinds, dtype=p.bd.efficiency.dtype, device=p.bd.efficiency.device)
+    low, high = p.bd.affinity_low.unsqueeze(1), p.bd.affinity_high.unsqueeze(1)
+    raw = low + step.reshape(1, -1, 1) * (high - low)
+    return raw / raw.sum(-1, keepdim=True)
+
+
+def spill_density(geography: Geography, employed: Tensor) -> Tensor:
+    """Employment density within reach ``[B, D]``, efficiency units per km2."""
+    return pull(geography.spill, employed / geography.land)
+
+
+def log_productivity(
+    s: IndustryState,
+    f: IndustryFundamentals,
+    geography: Geography,
+    p: Parameters,
+    roads: Roads,
+    shocks: Shocks,
+) -> Tensor:
+    """Log total factor productivity ``[B, D, P]``."""
+    density = torch.log(spill_density(geography, s.employed) / f.spill)
+    common = (
+        shocks.productivity
+        + p.bd.g_road * torch.log(roads.index)
+        + s.knowledge.unsqueeze(-1)
+    )
+    return (
+        f.productivity
+        + p.bdk.agglomeration * density.unsqueeze(-1)
+        + s.establishments.unsqueeze(1)
+        + common.unsqueeze(-1)
+    )
+
+
+def log_prices(s: IndustryState, shocks: Shocks) -> Tensor:
+    """Log output prices ``[B, D, P]``: two tradables, one local price."""
+    districts = s.price_local.shape[-1]
+    export = (s.price_export + shocks.demand.unsqueeze(-1)).unsqueeze(1).expand(-1, districts, -1)
+    return torch.cat([export, torch.log(s.price_local).unsqueeze(-1)], -1)
+
+
+def post(
+    s: IndustryState,
+    f: IndustryFundamentals,
+    geography: Geography,
+    p: Parameters,
+    roads: Roads,
+    residents: Residents,
+    shocks: Shocks,
+    staff: Tensor,
+    keep_income: Tensor,
+) -> JobOffers:
+    """Labour demand at sticky wages, rents and capital, and the pull of each workplace.
+
+    Args:
+        staff: ``[B, D]`` public staff wanted. keep_income: ``[B]`` share of pay kept after tax.
+    """
+    labour, floor = p.bdk.share_labour, p.bdk.share_floor
+    capital_share = 1 - labour - floor
+    wage = s.wage[..., :PRIVATE]
+    rent = residents.work_rent.unsqueeze(-1)
+    log_sales = torch.log(s.capital) + (
+        log_productivity(s, f, geography, p, roads, shocks)
+        + log_prices(s, shocks)
+        + floor * torch.log(floor / rent)
+        + labour * torch.log(labour / wage)
+    ) / capital_share
+    demand = torch.cat([labour * torch.exp(log_sales) / wage, staff.unsqueeze(-1)], -1)
+    net = s.wage * s.finding * (keep_income / f.wage).reshape(-1, 1, 1)
+    pull_of_jobs = f.workplace * demand * net**p.bdk.eps
+    total = demand.sum((1, 2)).reshape(-1, 1, 1)
+    weights = pull_of_jobs.unsqueeze(2) * f.affinity.unsqueeze(1)
+    attraction = weights.sum(-1)
+    return JobOffers(
+        attraction=attraction / total,
+        sector=weights / attraction.unsqueeze(-1).clamp_min(FLOOR),
+        demand=demand,
+    )
+
+
+def clear(
+    s: IndustryState,
+    f: IndustryFundamentals,
+    geography: Geography,
+    p: Parameters,
+    roads: Roads,
+    residents: Residents,
+    shocks: Shocks,
+    offers: JobOffers,
+    commuting: Commute,
+    keep_income: Tensor,
+) -> Market:
+    """Match labour, produce, and split sales into wages, floor rent and profit.
+
+    Hours respond to the net-of-tax rate with elasticity ``el_hours``; utility does not
+    count the lost pay, since leisure makes up for it at the margin.
+    """
+    hours = p.b.el_hours * torch.log(keep_income / f.keep_income)
+    effort = torch.exp(s.skill + hours)
+    units = commuting.workers * p.bdk.efficiency * effort.reshape(-1, 1, 1)
+    supply = (units.unsqueeze(-1) * offers.sector).sum(2)
+    employed = ces_match(offers.demand, supply, p.bdk.rho_match)
+    rate = employed / supply.clamp_min(FLOOR)
+    pay = ((s.wage * rate).unsqueeze(2) * offers.sector).sum(-1)
+
+    labour, floor = p.bdk.share_labour, p.bdk.share_floor
+    price = log_prices(s, shocks)
+    private = employed[..., :PRIVATE]
+    rent = residents.work_rent.unsqueeze(-1)
+    log_output = (
+        log_productivity(s, f, geography, p, roads, shocks)
+        + labour * torch.log(private.clamp_min(FLOOR))
+        + (1 - labour - floor) * torch.log(s.capital)
+        + floor * (torch.log(floor / rent) + price)
+    ) / (1 - floor)
+    output = torch.exp(log_output)
+    sales = output * torch.exp(price)
+    wages = s.wage * employed
+    return Market(
+        employed=employed,
+        rate=rate,
+        pay=pay,
+        sales=sales,
+        output=output,
+        profit=sales * (1 - floor) - wages[..., :PRIVATE],
+        floor=(sales * floor).sum(-1),
+        wages=wages,
+        effort=effort,
+        skill=s.skill,
+        jobs=employed.sum(-1) * f.heads / effort.unsqueeze(-1),
+    )
+
+
+def shop(
+    s: IndustryState, f: IndustryFundamentals, p: Parameters, roads: Roads, income: Income
+) -> Shopping:
+    """Harris-Wilson local market: where residents spend, and the price index they meet."""
+    decay = torch.exp(-p.bdk.hw_b * roads.car_time)
+    size = s.capital[..., LOCAL]
+    weight = (size / f.total_capital[:, LOCAL].unsqueeze(-1)) ** p.bd.hw_a
+    log_price = torch.log(s.price_local)
+    reach = pull(decay, torch.stack([weight, weight * log_price], -1))
+    spread = push(decay, income.spending / reach[..., 0])
+    return Shopping(
+        revenue=f.local_scale * weight * spread,
+        price_index=reach[..., 1] / reach[..., 0],
+    )
+
+
+def profit_surplus(
+    s: IndustryState, f: IndustryFundamentals, market: Market, keep_business: Tensor
+) -> Tensor:
+    """Profits after tax beyond the user cost of capital ``[B]`` k$/month."""
+    kept = market.profit * keep_business.unsqueeze(1)
+    return (kept - f.user_cost * s.capital).sum((1, 2))
+
+
+def advance(
+    s: IndustryState,
+    f: IndustryFundamentals,
+    p: Parameters,
+    market: Market,
+    offers: JobOffers,
+    shopping: Shopping,
+    policy: Policy,
+    keep_business: Tensor,
+    subsidy: Tensor,
+    scale: Tensor,
+) -> IndustryState:
+    """Wages, beliefs, capital and knowledge of the next month.
+
+    Args:
+        keep_business: ``[B, P]`` share of profits kept. subsidy: ``[B, D, P]`` 1/month.
+        scale: ``[B]`` paid over requested spending of this governor.
+    """
+    supply = market.employed / market.rate.clamp_min(FLOOR)
+    returns = market.profit / s.capital * keep_business.unsqueeze(1) + subsidy
+    expected = s.expected_return + p.bdk.gain_f * (returns - s.expected_return)
+    scarcity = (s.capital.sum(1) / f.total_capital) ** (1 / p.bd.eps_k)
+    pace = p.bdk.delta_k / 12
+    growth = saturate(
+        expected / (f.user_cost * scarcity.unsqueeze(1)), p.bdk.psi_k, p.bdk.cap_k
+    )
+    seed = p.bdk.seed_k * (f.total_capital / s.wage.shape[1]).unsqueeze(1)
+    output = torch.log(market.output.sum(1)[:, :LOCAL] / f.output[:, :LOCAL])
+    rate = p.b.rate_know
+    net = torch.log(keep_business / f.keep_business)
+    sales = market.sales[..., LOCAL]
+    return IndustryState(
+        wage=s.wage * (offers.demand / supply.clamp_min(FLOOR)).clamp_min(FLOOR) ** p.bdk.eta_w,
+        finding=s.finding + p.bdk.gain_e * (market.rate - s.finding),
+        employed=market.employed.sum(-1),
+        capital=s.capital * (1 - pace + pace * growth) + seed * (1 - s.capital / f.capital),
+        expected_return=expected,
+        establishments=s.establishments
+        + (p.bd.el_business * net - s.establishments) / p.bd.lag_business,
+        knowledge=s.knowledge
+        + rate * (p.b.el_research * diminishing(policy["research"] * scale) - s.knowledge),
+        skill=s.skill + rate * (p.b.el_training * diminishing(policy["training"] * scale) - s.skill),
+        price_local=s.price_local * (shopping.revenue / sales) ** p.bd.eta_p,
+        price_export=s.price_export
+        + p.bd.gain_e * (-output / p.bd.sigma_x - s.price_export),
+    )

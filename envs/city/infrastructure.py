@@ -1,0 +1,192 @@
+"""Infrastructure: roads, transit, air and clean energy (MODEL sections 5(1), (4), (6), (13))."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from envs.city.functions import diminishing, erlang, pull, saturate, soft_cap
+from envs.city.geography import Geography
+from envs.city.levers import Policy
+from envs.city.parameters import Parameters
+from envs.city.ports import Commute, Market, Residents, Roads, Traffic
+
+MANUFACTURING = 0
+
+
+@dataclass(frozen=True)
+class InfrastructureState:
+    """pace: ``[B, D]`` perceived min/km; road: ``[B, D]`` veh-km/h; road_pipe: ``[B, D, 3]``;
+    condition: ``[B, D]``; frequency, crowding: ``[B]`` veh/h, index; clean, retrofit: ``[B]``
+    capital index; clean_pipe, retrofit_pipe: ``[B, 3]``; pollution: ``[B, D]`` index."""
+
+    pace: Tensor
+    road: Tensor
+    road_pipe: Tensor
+    condition: Tensor
+    frequency: Tensor
+    crowding: Tensor
+    clean: Tensor
+    clean_pipe: Tensor
+    retrofit: Tensor
+    retrofit_pipe: Tensor
+    pollution: Tensor
+
+
+@dataclass(frozen=True)
+class InfrastructureFundamentals:
+    """Baseline values: pace, road, vehicle_km, load, pollution ``[b, D]``; ridership, people
+    ``[b]``; output: ``[b]`` manufacturing sales; floor: ``[b, D]`` residential m2."""
+
+    pace: Tensor
+    road: Tensor
+    vehicle_km: Tensor
+    load: Tensor
+    pollution: Tensor
+    ridership: Tensor
+    people: Tensor
+    output: Tensor
+    floor: Tensor
+
+
+def free_pace(p: Parameters, condition: Tensor) -> Tensor:
+    """Uncongested minutes per km ``[B, D]`` at a road condition (1 = baseline)."""
+    return 60 / p.bd.free_speed / (1 - p.bd.cond_speed + p.bd.cond_speed * condition)
+
+
+def congested_pace(p: Parameters, condition: Tensor, load: Tensor) -> Tensor:
+    """Minutes per km by the BPR function with a soft cap on volume over capacity."""
+    capped = soft_cap(load, p.bd.vc_cap, p.bd.vc_power)
+    return free_pace(p, condition) * (1 + p.bd.bpr_alpha * capped**p.bd.bpr_beta)
+
+
+def capacity(p: Parameters, road: Tensor, condition: Tensor) -> Tensor:
+    """Usable capacity ``[B, D]`` veh-km/h."""
+    return road * (1 - p.bd.cond_capacity + p.bd.cond_capacity * condition)
+
+
+def car_times(geography: Geography, pace: Tensor) -> Tensor:
+    """Drive times ``[B, D, D]`` minutes from perceived paces ``[B, D]``."""
+    districts = pace.shape[-1]
+    if geography.incidence.shape[0] == 1:
+        flat = pace @ geography.incidence[0].transpose(0, 1)
+    else:
+        flat = torch.bmm(geography.incidence, pace.unsqueeze(-1)).squeeze(-1)
+    return flat.reshape(-1, districts, districts)
+
+
+def transit_times(geography: Geography, p: Parameters, frequency: Tensor, crowding: Tensor) -> Tensor:
+    """Generalised transit times ``[B, D, D]`` minutes, waiting included."""
+    waiting = p.b.wait_weight * 60 / (2 * frequency)
+    return geography.transit_ride * crowding.reshape(-1, 1, 1) + waiting.reshape(-1, 1, 1)
+
+
+def service_level(
+    s: InfrastructureState,
+    f: InfrastructureFundamentals,
+    geography: Geography,
+    p: Parameters,
+    residents: Residents,
+) -> Roads:
+    """Times and the road index per head, at begin-of-month stocks."""
+    people = residents.people.sum((1, 2))
+    return Roads(
+        car_time=car_times(geography, s.pace),
+        transit_time=transit_times(geography, p, s.frequency, s.crowding),
+        index=s.road / f.road / (people / f.people).unsqueeze(-1),
+        frequency=torch.log(s.frequency / p.b.frequency),
+    )
+
+
+def commute_vehicle_km(geography: Geography, p: Parameters, car: Tensor) -> Tensor:
+    """Peak-hour vehicle-km of commuters by district ``[B, D]``."""
+    vehicles = (car / p.bdk.occupancy * p.bdk.peak).reshape(car.shape[0], -1)
+    if geography.incidence.shape[0] == 1:
+        return vehicles @ geography.incidence[0]
+    return torch.bmm(vehicles.unsqueeze(1), geography.incidence).squeeze(1)
+
+
+def emissions_by_source(
+    p: Parameters,
+    f: InfrastructureFundamentals,
+    s: InfrastructureState,
+    vehicle_km: Tensor,
+    market: Market,
+    residents: Residents,
+) -> Tensor:
+    """Emissions index by district ``[B, D]``: traffic, industry, buildings; baseline mean 1."""
+    split = p.bd.emission_split
+    districts = vehicle_km.shape[-1]
+    industry = market.sales[..., MANUFACTURING] / f.output.unsqueeze(-1) * districts
+    industry = industry * torch.exp(-p.bd.el_renewables * diminishing(s.clean).unsqueeze(-1))
+    buildings = residents.home_floor / f.floor.mean(-1, keepdim=True)
+    buildings = buildings * torch.exp(-p.bd.el_retrofit * diminishing(s.retrofit).unsqueeze(-1))
+    traffic = vehicle_km / f.vehicle_km.mean(-1, keepdim=True)
+    return split[:, :1] * traffic + split[:, 1:2] * industry + split[:, 2:] * buildings
+
+
+def load(
+    s: InfrastructureState,
+    f: InfrastructureFundamentals,
+    geography: Geography,
+    p: Parameters,
+    commuting: Commute,
+    market: Market,
+    residents: Residents,
+) -> Traffic:
+    """Traffic on each reservoir, transit ridership, and the air."""
+    work = commute_vehicle_km(geography, p, commuting.car)
+    other = p.bd.nonwork * (s.pace / f.pace) ** (-p.bd.nonwork_el)
+    goods = market.sales[..., MANUFACTURING].sum(-1) / f.output
+    vehicle_km = work * (1 + other) + p.bd.freight * f.vehicle_km * goods.unsqueeze(-1)
+    emissions = emissions_by_source(p, f, s, vehicle_km, market, residents)
+    concentration = push_air(geography, emissions)
+    return Traffic(
+        vehicle_km=vehicle_km,
+        load=vehicle_km / capacity(p, s.road, s.condition),
+        pollution=s.pollution + p.bd.rate_pol * (concentration - s.pollution),
+        emissions=emissions.mean(-1),
+        ridership=commuting.transit.sum((1, 2)),
+    )
+
+
+def push_air(geography: Geography, emissions: Tensor) -> Tensor:
+    """Concentrations ``[B, D]`` that emissions ``[B, D]`` cause."""
+    return pull(geography.air, emissions)
+
+
+def advance(
+    s: InfrastructureState,
+    f: InfrastructureFundamentals,
+    p: Parameters,
+    traffic: Traffic,
+    policy: Policy,
+    scale: Tensor,
+) -> InfrastructureState:
+    """Perceived times, stocks and condition; ``scale`` ``[B]`` is paid over requested."""
+    paid = scale.unsqueeze(-1)
+    wear = p.bd.delta_g / 12
+    road_pipe, built = erlang(s.road_pipe, wear * f.road * policy["road"] * paid, p.bd.lag_g)
+    clean_pipe, clean = erlang(s.clean_pipe, p.b.delta_g / 12 * policy["renewables"] * scale, p.b.lag_g)
+    retro_pipe, retro = erlang(s.retrofit_pipe, p.b.delta_g / 12 * policy["retrofit"] * scale, p.b.lag_g)
+    target = congested_pace(p, s.condition, traffic.load)
+    use = p.bd.wear_fixed + (1 - p.bd.wear_fixed) * traffic.load / f.load
+    upkeep = saturate(policy["maintenance"] * paid, torch.ones_like(paid), p.bd.cap_upkeep)
+    crowd = traffic.ridership / f.ridership / (s.frequency / p.b.frequency)
+    return InfrastructureState(
+        pace=s.pace + p.bd.gain_tau * (target - s.pace),
+        road=(1 - wear) * s.road + built,
+        road_pipe=road_pipe,
+        condition=s.condition + wear * (upkeep - s.condition * use),
+        frequency=s.frequency
+        + p.b.rate_transit * (p.b.frequency * policy["transit"] * scale - s.frequency),
+        crowding=s.crowding
+        + p.b.gain_crowd * (1 + p.b.crowding * (crowd**2 - 1) - s.crowding),
+        clean=(1 - p.b.delta_g / 12) * s.clean + clean,
+        clean_pipe=clean_pipe,
+        retrofit=(1 - p.b.delta_g / 12) * s.retrofit + retro,
+        retrofit_pipe=retro_pipe,
+        pollution=traffic.pollution,
+    )

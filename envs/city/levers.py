@@ -1,0 +1,156 @@
+"""The one table of levers: governor, shape, bounds, default, delay.
+
+Spaces, delays, bounds, docs and the ledger of logged actions all read this table. Money
+levers are in units of the default wage (4 k$ a month per efficiency unit) and scale with
+the local wage; multipliers are relative to the calibrated first year.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from envs.city.sizes import PRIVATE, SERVICES, TYPES
+
+SHAPES: dict[str, tuple[str, ...]] = {
+    "": (),
+    "district": ("D",),
+    "private": ("S",),
+    "service": ("H",),
+    "type": ("K",),
+    "district,private": ("D", "S"),
+    "district,service": ("D", "H"),
+    "type,service": ("K", "H"),
+}
+
+
+@dataclass(frozen=True)
+class Lever:
+    """One instrument of a governor.
+
+    Attributes:
+        name: identifier; governor: group that holds it in ``city_v0``.
+        shape: key of ``SHAPES``; low, high, default: bounds and today's setting.
+        unit: unit ("x baseline" for multipliers).
+        delay: share of the gap to the requested setting that takes effect each month.
+        money: the value scales with the local wage.
+        kind: "spending", "price", "regulation" or "finance".
+        counter: what works against the lever, so that it is no free lunch.
+        source: origin of bounds and delay.
+    """
+
+    name: str
+    governor: str
+    shape: str
+    low: float
+    high: float
+    default: float
+    unit: str
+    delay: float
+    kind: str
+    counter: str
+    money: bool = False
+    source: str = "assumed"
+
+    @property
+    def rate(self) -> float:
+        """Largest requested change in a month: a twelfth of the range."""
+        return (self.high - self.low) / 12
+
+    def size(self, districts: int) -> tuple[int, ...]:
+        """Shape of the lever without the batch dimension."""
+        extents = {"D": districts, "S": PRIVATE, "H": SERVICES, "K": TYPES}
+        return tuple(extents[axis] for axis in SHAPES[self.shape])
+
+    def physical(self, raw: Tensor) -> Tensor:
+        """Map a raw action in [-1, 1] to the lever's unit; 0 is today's setting.
+
+        A lever whose default is a bound has one live half.
+        """
+        up = raw.clamp(0, 1) * (self.high - self.default)
+        down = raw.clamp(-1, 0) * (self.default - self.low)
+        return self.default + up + down
+
+
+LEVERS: dict[str, Lever] = {
+    lever.name: lever
+    for lever in (
+        Lever("far", "planning", "district", 0.5, 2.0, 1.0, "x baseline", 0.05, "regulation", "density disamenity"),
+        Lever("release", "planning", "district", 0.0, 0.5, 0.0, "share of stock", 0.05, "regulation", "loss of open space"),
+        Lever("mix", "planning", "district", 0.5, 1.5, 1.0, "x baseline", 0.05, "regulation", "disamenity of a tilted mix"),
+        Lever("property_tax", "planning", "district", 0.0, 0.02, 0.008, "1/yr", 0.2, "price", "capitalised into prices; owners are partly residents"),
+        Lever("debt_target", "planning", "", 0.0, 1.0, 0.0, "years of revenue", 0.02, "finance", "interest; repaid later"),
+        Lever("business_tax", "industry", "private", 0.0, 0.40, 0.10, "share of returns", 0.2, "price", "establishments leave; evasion"),
+        Lever("income_tax", "industry", "", 0.0, 0.30, 0.05, "share of income", 0.2, "price", "migration, hours, evasion"),
+        Lever("subsidy", "industry", "district,private", 0.0, 0.004, 0.0, "1/month", 0.2, "spending", "mimicry; capital supply slopes up"),
+        Lever("research", "industry", "", 0.0, 3.0, 1.0, "x baseline", 1.0, "spending", "diminishing returns"),
+        Lever("training", "industry", "", 0.0, 3.0, 1.0, "x baseline", 1.0, "spending", "diminishing returns"),
+        Lever("audit", "industry", "", 0.0, 0.3, 0.05, "probability", 1.0, "price", "compliance burden and cost"),
+        Lever("staff", "services", "district,service", 0.3, 2.0, 1.0, "x baseline", 1.0, "spending", "public wages; queues saturate"),
+        Lever("facilities", "services", "district,service", 0.0, 3.0, 1.0, "x baseline", 1.0, "spending", "operated by staff; diminishing returns"),
+        Lever("fee", "services", "service", 0.0, 0.05, 0.0, "k$/visit", 0.2, "price", "unmet needs", money=True),
+        Lever("targeting", "services", "type,service", 0.5, 2.0, 1.0, "weight", 0.2, "regulation", "taken from the other types"),
+        Lever("rebate", "services", "type", 0.0, 0.2, 0.0, "k$/month", 0.5, "finance", "financed by the treasury", money=True),
+        Lever("road", "infrastructure", "district", 0.0, 5.0, 1.0, "x baseline", 1.0, "spending", "maintenance of what is built; induced demand"),
+        Lever("maintenance", "infrastructure", "district", 0.0, 3.0, 1.0, "x baseline", 1.0, "spending", "diminishing returns"),
+        Lever("transit", "infrastructure", "", 0.2, 3.0, 1.0, "x baseline", 1.0, "spending", "operating cost"),
+        Lever("fare", "infrastructure", "", 0.0, 0.006, 0.002, "k$/trip", 0.2, "price", "trips priced out", money=True),
+        Lever("toll", "infrastructure", "district", 0.0, 0.010, 0.0, "k$/entry", 0.2, "price", "jobs and shops beyond the cordon", money=True),
+        Lever("renewables", "infrastructure", "", 0.0, 3.0, 1.0, "x baseline", 1.0, "spending", "diminishing returns"),
+        Lever("retrofit", "infrastructure", "", 0.0, 3.0, 1.0, "x baseline", 1.0, "spending", "diminishing returns"),
+    )
+}
+
+GOVERNORS: tuple[str, ...] = ("planning", "industry", "services", "infrastructure")
+
+Policy = dict[str, Tensor]
+
+
+def baseline_policy(
+    num: int, districts: int, dtype: torch.dtype, device: torch.device | str = "cpu"
+) -> Policy:
+    """Today's setting of every lever: name -> ``[num, *lever shape]``."""
+    return {
+        name: torch.full(
+            (num, *lever.size(districts)), lever.default, dtype=dtype, device=device
+        )
+        for name, lever in LEVERS.items()
+    }
+
+
+def enforce(in_force: Policy, requested: Mapping[str, Tensor]) -> Policy:
+    """One month of the policy pipeline: rate limit, then delay.
+
+    Requests beyond ``Lever.rate`` a month are smoothly limited (tanh), then the share
+    ``Lever.delay`` of the gap takes effect. Levers that are not requested stay where
+    they are.
+    """
+    result = dict(in_force)
+    for name, target in requested.items():
+        lever = LEVERS[name]
+        gap = lever.rate * torch.tanh((target - in_force[name]) / lever.rate)
+        result[name] = in_force[name] + lever.delay * gap
+    return result
+
+
+def parse_settings(settings: Mapping[str, float]) -> dict[str, float]:
+    """Check lever settings in physical units.
+
+    Raises:
+        ValueError: unknown levers or values outside the bounds, all in one message.
+    """
+    problems = []
+    for name, value in settings.items():
+        lever = LEVERS.get(name)
+        if lever is None:
+            problems.append(f"lever {name!r} is unknown; known: {', '.join(LEVERS)}")
+        elif not lever.low <= value <= lever.high:
+            problems.append(
+                f"lever {name!r}: {value:g} {lever.unit}, expected {lever.low:g} to {lever.high:g}"
+            )
+    if problems:
+        raise ValueError("; ".join(problems))
+    return dict(settings)

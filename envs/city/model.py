@@ -1,0 +1,196 @@
+"""One month of the city: the blocks joined by ports (MODEL sections 5 and 10).
+
+Only this module imports the blocks. The order is fixed: industry posts jobs, residents
+commute, markets clear, networks and services are loaded, places are valued, the treasury
+settles, and then every block advances.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from torch import Tensor
+
+from envs.city import households, industry, infrastructure, planning, services, travel, treasury
+from envs.city.geography import Geography
+from envs.city.levers import LEVERS, enforce
+from envs.city.parameters import Parameters
+from envs.city.ports import (
+    Commute,
+    Income,
+    Market,
+    Residents,
+    Roads,
+    ServiceUse,
+    Settlement,
+    Shocks,
+    Shopping,
+    Traffic,
+    Value,
+)
+
+
+@dataclass(frozen=True)
+class CityState:
+    """Everything that is carried from month to month."""
+
+    planning: planning.PlanningState
+    industry: industry.IndustryState
+    services: services.ServicesState
+    infrastructure: infrastructure.InfrastructureState
+    treasury: treasury.TreasuryState
+
+
+@dataclass(frozen=True)
+class Fundamentals:
+    """What inversion solved, by block."""
+
+    planning: planning.PlanningFundamentals
+    industry: industry.IndustryFundamentals
+    services: services.ServicesFundamentals
+    infrastructure: infrastructure.InfrastructureFundamentals
+    treasury: treasury.TreasuryFundamentals
+    households: households.HouseholdFundamentals
+    travel: travel.TravelFundamentals
+
+
+@dataclass(frozen=True)
+class Flows:
+    """All ports of one month."""
+
+    residents: Residents
+    roads: Roads
+    commute: Commute
+    market: Market
+    income: Income
+    shopping: Shopping
+    traffic: Traffic
+    services: ServiceUse
+    value: Value
+    settlement: Settlement
+
+
+def no_shocks(rows: int, districts: int, like: Tensor) -> Shocks:
+    """Shocks frozen at zero."""
+    zero, zeros = like.new_zeros(rows), like.new_zeros(rows, districts)
+    return Shocks(zeros, zeros, zero, zero, zero)
+
+
+@dataclass(frozen=True)
+class City:
+    """A calibrated city: geography, parameters, fundamentals and its first state.
+
+    Tensors have one row where all rows of a batch share them, else one row each.
+    """
+
+    geography: Geography
+    parameters: Parameters
+    fundamentals: Fundamentals
+    start: CityState
+
+    @property
+    def districts(self) -> int:
+        """Number of districts D."""
+        return self.geography.districts
+
+    def step(
+        self,
+        state: CityState,
+        requested: Mapping[str, Tensor],
+        shocks: Shocks,
+        soft: bool = False,
+    ) -> tuple[CityState, Flows]:
+        """Advance one month.
+
+        Args:
+            state: rows ``[B, ...]``.
+            requested: levers in physical units, ``[B, *lever shape]``; a lever that is
+                absent stays as it is in force.
+            shocks: exogenous logs.
+            soft: pay every request from outside (ceteris-paribus studies only).
+
+        Returns:
+            The next state and the ports of the month.
+        """
+        g, p, f = self.geography, self.parameters, self.fundamentals
+        before = state.treasury.policy
+        policy = enforce(before, requested)
+        fiscal = replace(state.treasury, policy=policy)
+        keep_income, keep_business = treasury.kept(fiscal)
+
+        residents = planning.residents(state.planning)
+        roads = infrastructure.service_level(
+            state.infrastructure, f.infrastructure, g, p, residents
+        )
+        offers = industry.post(
+            state.industry, f.industry, g, p, roads, residents, shocks,
+            state.services.staff.sum(-1), keep_income,
+        )
+        money = f.treasury.money
+        commuting = travel.commute(
+            f.travel, g, p, roads, offers, residents.people,
+            policy["toll"] * money.unsqueeze(-1), policy["fare"] * money,
+        )
+        market = industry.clear(
+            state.industry, f.industry, g, p, roads, residents, shocks, offers, commuting,
+            keep_income,
+        )
+        use = services.serve(
+            state.services, f.services, g, p, roads, residents, policy
+        )
+        land_surplus = planning.land_surplus(state.planning, f.planning, p, policy)
+        profit_surplus = industry.profit_surplus(state.industry, f.industry, market, keep_business)
+        income = households.budget(
+            f.households, p, residents, market,
+            travel.expected_pay(f.travel, commuting, offers, market.pay),
+            policy, use, keep_income, fiscal.dividend,
+            households.ownership(p, land_surplus, profit_surplus),
+        )
+        shopping = industry.shop(state.industry, f.industry, p, roads, income)
+        traffic = infrastructure.load(
+            state.infrastructure, f.infrastructure, g, p, commuting, market, residents
+        )
+        utility = planning.value(
+            state.planning, f.planning, g, p, commuting, market, income, shopping, use, traffic,
+            roads, shocks, policy, policy["fare"] - LEVERS["fare"].default,
+        )
+        property_value, land_value = planning.property_values(
+            state.planning, f.planning, p, policy
+        )
+        value = Value(
+            utility=utility,
+            welfare=households.experienced(
+                p, commuting, income, f.travel.value_of_time, utility, f.travel.participation
+            ),
+            land_surplus=land_surplus,
+            profit_surplus=profit_surplus,
+            property_value=property_value,
+        )
+        settlement = treasury.settle(
+            fiscal, f.treasury, p, residents, market, income, commuting, use, property_value,
+            land_value, before["release"], state.industry.capital,
+            state.infrastructure.road / f.infrastructure.road, soft,
+        )
+        scale = settlement.scale
+        after = CityState(
+            planning=planning.advance(
+                state.planning, f.planning, p, market, income, utility, shocks, policy
+            ),
+            industry=industry.advance(
+                state.industry, f.industry, p, market, offers, shopping, policy, keep_business,
+                treasury.effective_subsidy(p, policy), scale,
+            ),
+            services=services.advance(state.services, f.services, p, use, policy, scale),
+            infrastructure=infrastructure.advance(
+                state.infrastructure, f.infrastructure, p, traffic, policy, scale
+            ),
+            treasury=treasury.advance(fiscal, p, settlement),
+        )
+        flows = Flows(
+            residents, roads, commuting, market, income, shopping, traffic, use, value, settlement
+        )
+        return after, flows
+
+
+__all__ = ["City", "CityState", "Flows", "Fundamentals", "no_shocks"]

@@ -1,0 +1,225 @@
+"""Rows of the parameter table (see ``envs.city.parameters``)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from torch import Tensor
+
+ASSUMED = "assumed"
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One model parameter.
+
+    Attributes:
+        name: identifier used in the code and in configs.
+        default: scalar, or one value per entry of ``axis``.
+        low, high: accepted range, also the support of priors.
+        unit: unit of the value.
+        source: publication, or "assumed".
+        meaning: what the parameter does.
+        block: module that reads it.
+        axis: "" for a scalar, else "type", "sector", "private", "service", "mode" or "tax".
+        checked: the value was compared with its source.
+        solved: the neutral prior replaces the default, city by city.
+    """
+
+    name: str
+    default: float | tuple[float, ...]
+    low: float
+    high: float
+    unit: str
+    source: str
+    meaning: str
+    block: str
+    axis: str = ""
+    checked: bool = False
+    solved: bool = False
+
+    def problems(self, value: Tensor) -> list[str]:
+        """What is wrong with ``value``, in words; empty when it is in range."""
+        low, high = float(value.min()), float(value.max())
+        if not (math.isfinite(low) and math.isfinite(high)):
+            return [f"parameter {self.name!r}: not finite, expected {self.low} to {self.high}"]
+        if self.solved or (low >= self.low and high <= self.high):
+            return []
+        worst = low if low < self.low else high
+        return [f"parameter {self.name!r}: {worst:g}, expected {self.low:g} to {self.high:g}"]
+
+
+_ARSW = "Ahlfeldt, Redding, Sturm & Wolf 2015, Econometrica 83(6)"
+_BPR = "Bureau of Public Roads 1964"
+
+_HOUSEHOLDS = (
+    Parameter("eps", 6.83, 3, 8, "-", _ARSW, "Frechet scale of workplace choice", "travel", checked=True),
+    Parameter("ke", 0.07, 0.05, 0.10, "1/min", _ARSW, "commuting semi-elasticity kappa*eps", "travel", checked=True),
+    Parameter("kappa_w", 0.009, 0.001, 0.03, "1/min", "solved: MCF of a toll without congestion = 1", "experienced value of a minute in welfare", "welfare", solved=True),
+    Parameter("housing_share", 0.25, 0.20, 0.40, "share", _ARSW, "housing share of net income (1 - beta)", "planning", checked=True),
+    Parameter("efficiency", (0.6, 0.8, 1.0, 1.2, 1.6, 2.2), 0.1, 5, "eff. units", ASSUMED, "labour efficiency by type", "travel", "type"),
+    Parameter("participation", 0.5, 0.1, 3, "share", ASSUMED, "workers per resident where jobs are not observed", "travel"),
+    Parameter("gain_v", 0.08, 0.005, 0.3, "1/month", "Evans & Honkapohja 2001", "learning gain of residents", "planning"),
+    Parameter("mu_r", 6.83, 3, 8, "-", "= eps", "scale of residence choice", "planning"),
+    Parameter("mobility", 0.012, 0.004, 0.2, "1/month", "US CPS 10-14 %/yr", "hazard of moving within the city", "planning"),
+    Parameter("chi", 0.02, 0.005, 0.05, "1/month", "Kennan & Walker 2011; Diamond 2016", "migration speed per log point", "planning"),
+    Parameter("migration_bound", 0.25, 0.1, 1, "log points", ASSUMED, "tanh bound of the migration response", "planning"),
+    Parameter("homophily", 0.0, 0.0, 0.5, "log points", "Schelling 1971; Brock & Durlauf 2001", "attraction to one's own type", "planning"),
+    Parameter("eta_dens", 0.15, 0.0, 0.2, "-", _ARSW, "residential externality", "planning"),
+    Parameter("dens_weight", 0.2, 0.0, 1, "-", ASSUMED, "weight of the own district in the residential externality", "planning"),
+    Parameter("om_pol", 0.02, 0.0, 0.1, "log points", "Chay & Greenstone 2005", "utility loss per unit of pollution index", "planning"),
+    Parameter("own_rents", 0.5, 0.0, 1.0, "share", "solved: neutral property tax", "share of land and floor quasi-rents that residents own", "planning", solved=True),
+    Parameter("own_profits", 0.3, 0.0, 1.0, "share", ASSUMED, "share of quasi-profits that residents own", "planning"),
+    Parameter("vot_share", 0.5, 0.3, 0.7, "wage", "Small & Verhoef 2007; Small 2012", "value of time relative to the wage", "travel"),
+    Parameter("work_minutes", 9600.0, 6000, 12000, "min/month", ASSUMED, "minutes of work behind a monthly wage", "travel"),
+    Parameter("legs", 42.0, 30, 46, "trips/month", ASSUMED, "commute legs a month (21 working days)", "travel"),
+    Parameter("discount", 0.03, 0.01, 0.07, "1/yr", ASSUMED, "social discount rate", "welfare"),
+)
+
+_PLANNING = (
+    Parameter("eps_h", 1.75, 0.6, 4, "-", "Saiz 2010, QJE", "long-run floor supply elasticity", "planning"),
+    Parameter("xi_h", 2.0, 0.5, 4, "-", "Topel & Rosen 1988; Mayer & Somerville 2000", "response of starts to price over cost", "planning"),
+    Parameter("cap_h", 8.0, 2, 20, "-", ASSUMED, "largest starts, multiples of replacement", "planning"),
+    Parameter("lag_h", 18.0, 9, 36, "months", "Census SOC 7-19 months + permits", "mean building lag (Erlang-3)", "planning"),
+    Parameter("delta_h", 0.02, 0.01, 0.025, "1/yr", ASSUMED, "depreciation of floor space", "planning"),
+    Parameter("eta_r", 0.10, 0.02, 0.3, "1/month", "rents adjust over about a year", "rent stickiness", "planning"),
+    Parameter("gain_r", 0.03, 0.005, 0.1, "1/month", "Glaeser & Nathanson 2017", "gain of rent-growth expectations", "planning"),
+    Parameter("momentum", 0.25, 0.0, 0.5, "-", "Glaeser & Nathanson 2017", "largest change of user cost through expectations", "planning"),
+    Parameter("growth_scale", 0.03, 0.01, 0.1, "1/yr", ASSUMED, "growth at which expectations saturate", "planning"),
+    Parameter("user_cost", 0.06, 0.03, 0.12, "1/yr", "Poterba 1984; Himmelberg, Mayer & Sinai 2005", "user cost of housing where prices are not observed", "planning"),
+    Parameter("floor_home", 30.0, 15, 60, "m2/resident", ASSUMED, "residential floor in the first year", "planning"),
+    Parameter("floor_job", 25.0, 10, 60, "m2/job", ASSUMED, "commercial floor in the first year", "planning"),
+    Parameter("om_far", 0.03, -1, 1, "log points", "solved: neutral prior", "disamenity of building density (log floor-area ratio)", "planning", solved=True),
+    Parameter("om_release", 0.1, -2, 2, "log points", "solved: neutral prior", "loss of open space per share of land released", "planning", solved=True),
+    Parameter("om_mix", 0.0, -2, 2, "log points", "solved: neutral prior", "disamenity of tilting zoning away from today's mix", "planning", solved=True),
+)
+
+_INDUSTRY = (
+    Parameter("wage_unit", 4.0, 0.1, 50, "k$/month", ASSUMED, "wage at which money levers are stated", "treasury"),
+    Parameter("wage", 4.0, 0.1, 50, "k$/month", ASSUMED, "wage per efficiency unit where nothing is observed", "industry"),
+    Parameter("share_labour", (0.55, 0.65, 0.65), 0.4, 0.8, "share", "Valentinyi & Herrendorf 2008", "labour share by private sector", "industry", "private"),
+    Parameter("share_floor", (0.08, 0.12, 0.12), 0.02, 0.2, "share", "Valentinyi & Herrendorf 2008", "floor share by private sector", "industry", "private"),
+    Parameter("sector_jobs", (0.25, 0.30, 0.30, 0.15), 0.01, 0.9, "share", ASSUMED, "jobs by sector where not observed", "industry", "sector"),
+    Parameter("affinity_low", (1.5, 0.2, 1.3, 1.0), 0, 5, "-", ASSUMED, "affinity of the least skilled type to each sector", "industry", "sector"),
+    Parameter("affinity_high", (0.3, 2.0, 0.7, 1.0), 0, 5, "-", ASSUMED, "affinity of the most skilled type to each sector", "industry", "sector"),
+    Parameter("agglomeration", (0.04, 0.07, 0.0), 0.0, 0.15, "-", "Combes & Gobillon 2015; Melo, Graham & Noland 2009", "productivity-density elasticity", "industry", "private"),
+    Parameter("decay_agg", 0.36, 0.2, 0.7, "1/min", _ARSW, "decay of production spillovers", "industry"),
+    Parameter("local_time", 0.35, 0.1, 1, "share", ASSUMED, "local travel time over drive time between districts", "geography"),
+    Parameter("sigma_x", 8.0, 4, 20, "-", "Broda & Weinstein 2006; Head & Mayer 2014", "export demand elasticity", "industry"),
+    Parameter("rho_match", 13.5, 5, 40, "-", "den Haan, Ramey & Watson 2000", "sharpness of job matching (5 % frictional unemployment)", "industry"),
+    Parameter("eta_w", 0.03, 0.01, 0.1, "1/month", "Blanchflower & Oswald 1994", "wage adjustment", "industry"),
+    Parameter("gain_e", 0.3, 0.05, 1, "1/month", ASSUMED, "gain of job-finding beliefs", "industry"),
+    Parameter("gain_f", 0.05, 0.005, 0.1, "1/month", "Milani 2007; Branch & Evans 2006", "gain of expected returns", "industry"),
+    Parameter("eta_p", 0.05, 0.01, 0.2, "1/month", ASSUMED, "stickiness of local prices", "industry"),
+    Parameter("gross_return", 0.015, 0.008, 0.03, "1/month", ASSUMED, "gross return on private capital", "industry"),
+    Parameter("delta_k", 0.08, 0.05, 0.12, "1/yr", ASSUMED, "depreciation of private capital", "industry"),
+    Parameter("psi_k", 2.0, 0.5, 4, "-", ASSUMED, "response of investment to return over cost", "industry"),
+    Parameter("cap_k", 4.0, 2, 10, "-", ASSUMED, "largest investment, multiples of replacement", "industry"),
+    Parameter("eps_k", 10.0, 2, 100, "-", ASSUMED, "elasticity of capital supply to the city", "industry"),
+    Parameter("seed_k", 1e-6, 0, 1e-4, "1/month", ASSUMED, "entry of firms where a sector has died out", "industry"),
+    Parameter("loc_share", 0.35, 0.25, 0.45, "share", ASSUMED, "non-tradable share of net income", "industry"),
+    Parameter("hw_a", 1.05, 0.9, 1.3, "-", "Harris & Wilson 1978; Ellam et al. 2018", "returns to size of retail", "industry"),
+    Parameter("hw_b", 0.12, 0.05, 0.3, "1/min", "Harris & Wilson 1978; Ellam et al. 2018", "distance decay of shopping", "industry"),
+    Parameter("g_road", 0.10, -0.1, 0.3, "-", "Bom & Ligthart 2014: 0.08-0.2; solved: neutral prior", "output elasticity of roads per head", "industry", checked=True, solved=True),
+    Parameter("el_research", 0.05, -0.1, 0.5, "-", "solved: neutral prior", "long-run output elasticity of R&D spending", "industry", solved=True),
+    Parameter("el_training", 0.05, -0.1, 0.5, "-", "solved: neutral prior", "long-run efficiency elasticity of training", "industry", solved=True),
+    Parameter("rate_know", 0.01, 0.002, 0.05, "1/month", ASSUMED, "adjustment of knowledge and skills", "industry"),
+    Parameter("el_business", 0.2, -1, 2, "-", "Suarez Serrato & Zidar 2016; solved: neutral prior", "log productivity lost per log business net-of-tax rate", "industry", solved=True),
+    Parameter("lag_business", 60.0, 24, 120, "months", "Suarez Serrato & Zidar 2016", "lag of establishments' response to business tax", "industry"),
+    Parameter("leak_subsidy", 150.0, 0, 1000, "-", ASSUMED, "share of a capital subsidy lost to mimicry, per unit of subsidy rate", "industry"),
+)
+
+_SERVICES = (
+    Parameter("om_service", (0.06, 0.05, 0.04, 0.04), -0.2, 0.5, "log points", "Black 1999; Gibbons & Machin 2008; solved: neutral prior", "utility of log service quality", "services", "service", solved=True),
+    Parameter("prox_weight", 0.3, 0, 1, "-", ASSUMED, "weight of proximity beside quality", "services"),
+    Parameter("visits", (0.18, 0.10, 0.05, 0.30), 0.001, 2, "visits/month", ASSUMED, "need per resident", "services", "service"),
+    Parameter("decay_access", 0.05, 0.01, 0.2, "1/min", "Luo & Wang 2003; Luo & Qi 2009", "unit of the distance decay of services", "services"),
+    Parameter("max_access", 6.0, 4, 10, "min/km", ASSUMED, "slowest access to a service (walking)", "services"),
+    Parameter("rho_access", 8.0, 2, 20, "-", ASSUMED, "sharpness of the choice of access", "services"),
+    Parameter("rho_capacity", 8.0, 2, 20, "-", ASSUMED, "complementarity of staff and facilities", "services"),
+    Parameter("w_facility", 0.5, 0.001, 0.999, "share", "solved: neutral prior", "CES weight of facilities in capacity", "services", solved=True),
+    Parameter("utilisation", 0.85, 0.5, 0.95, "-", ASSUMED, "utilisation in the first year", "services"),
+    Parameter("knee", 0.9, 0.7, 1.2, "-", ASSUMED, "utilisation at which quality drops", "services"),
+    Parameter("power_queue", 4.0, 2, 8, "-", ASSUMED, "steepness of the queue", "services"),
+    Parameter("top_quality", 1.6, 1, 2, "-", ASSUMED, "quality without queues", "services"),
+    Parameter("gain_q", 0.15, 0.02, 0.5, "1/month", ASSUMED, "gain of perceived quality", "services"),
+    Parameter("fee_semi", 8.0, 1, 20, "1/k$", ASSUMED, "semi-elasticity of visits to fees (at the default wage)", "services"),
+    Parameter("om_fee", 0.05, -5, 5, "log points", "solved: neutral prior", "welfare weight of needs that fees leave unmet", "services", solved=True),
+    Parameter("power_access", (3.0, 1.0, 2.0, 4.0), 1, 8, "-", "Luo & Wang 2003", "distance decay by service, multiples of decay_access", "services", "service"),
+    Parameter("staff_split", (0.45, 0.30, 0.15, 0.10), 0.01, 0.9, "share", ASSUMED, "public staff by service", "services", "service"),
+    Parameter("staff_by_home", 0.6, 0, 1, "share", ASSUMED, "share of staff placed by residents, the rest by jobs", "services"),
+    Parameter("rate_staff", 0.1, 0.02, 0.5, "1/month", ASSUMED, "speed of hiring", "services"),
+    Parameter("delta_fac", 0.04, 0.02, 0.06, "1/yr", ASSUMED, "depreciation of facilities", "services"),
+    Parameter("lag_fac", 24.0, 12, 48, "months", ASSUMED, "mean building lag of facilities", "services"),
+)
+
+_INFRASTRUCTURE = (
+    Parameter("free_speed", 35.0, 15, 60, "km/h", ASSUMED, "free-flow speed", "infrastructure"),
+    Parameter("detour", 1.3, 1.1, 1.6, "-", ASSUMED, "road over straight-line distance", "geography"),
+    Parameter("bpr_alpha", 0.15, 0.1, 1, "-", _BPR, "congestion level", "infrastructure", checked=True),
+    Parameter("bpr_beta", 4.0, 2, 6, "-", _BPR, "congestion power", "infrastructure", checked=True),
+    Parameter("vc_cap", 4.0, 2, 8, "-", ASSUMED, "soft cap of volume over capacity", "infrastructure"),
+    Parameter("vc_power", 8.0, 4, 16, "-", ASSUMED, "sharpness of that cap", "infrastructure"),
+    Parameter("vc", 1.3, 0.2, 1.6, "-", "TomTom/INRIX congestion index 1.3-1.6", "volume over capacity in the first year", "infrastructure"),
+    Parameter("gain_tau", 0.2, 0.05, 0.6, "1/month", "stability bound of the day-to-day process", "gain of perceived travel times", "infrastructure"),
+    Parameter("occupancy", 1.3, 1, 2, "persons/car", "NHTS", "car occupancy", "travel"),
+    Parameter("peak", 0.5, 0.2, 1, "1/h", "NHTS", "share of commuters in the peak hour", "infrastructure"),
+    Parameter("nonwork", 0.8, 0, 2, "-", "NHTS", "non-work traffic over commute traffic", "infrastructure"),
+    Parameter("nonwork_el", 1.0, 0, 1.5, "-", "Goodwin 1996", "elasticity of non-work traffic to time", "infrastructure"),
+    Parameter("freight", 0.05, 0, 0.3, "share", ASSUMED, "freight share of traffic", "infrastructure"),
+    Parameter("car_cost", 0.25e-3, 0.05e-3, 1e-3, "k$/km", ASSUMED, "operating cost of a car", "travel"),
+    Parameter("transit_access", 8.0, 3, 15, "min", ASSUMED, "access and egress", "travel"),
+    Parameter("transit_pace", 2.5, 1, 4, "min/km", ASSUMED, "in-vehicle time", "travel"),
+    Parameter("active_pace", 6.0, 3, 12, "min/km", ASSUMED, "walking and cycling", "travel"),
+    Parameter("mode_constant", (0.0, -0.6, -0.2), -3, 3, "-", ASSUMED, "constants of car, transit, active", "travel", "mode"),
+    Parameter("wait_weight", 2.0, 1.5, 2.5, "-", "Wardman 2004", "weight of waiting time", "travel"),
+    Parameter("frequency", 8.0, 2, 30, "veh/h", ASSUMED, "service frequency in the first year", "infrastructure"),
+    Parameter("crowding", 0.15, 0, 0.5, "-", "Li & Hensher 2011", "crowding penalty", "infrastructure"),
+    Parameter("gain_crowd", 0.3, 0.05, 1, "1/month", ASSUMED, "gain of perceived crowding", "infrastructure"),
+    Parameter("rate_transit", 0.05, 0.02, 0.3, "1/month", ASSUMED, "speed of changes in frequency", "infrastructure"),
+    Parameter("om_transit", 0.01, -0.1, 0.2, "log points", "solved: neutral prior", "value of frequency to trips other than commutes", "infrastructure", solved=True),
+    Parameter("om_fare", 0.0, -20, 20, "-", "solved: neutral prior", "welfare weight of trips other than commutes that fares price out", "infrastructure", solved=True),
+    Parameter("delta_g", 0.05, 0.025, 0.06, "1/yr", "Kamps 2006", "depreciation of public capital", "infrastructure"),
+    Parameter("lag_g", 36.0, 24, 84, "months", "Leeper, Walker & Yang 2010", "time to build roads and plants", "infrastructure"),
+    Parameter("wear_fixed", 0.8, 0.5, 1, "share", "AASHTO (load-dependent share)", "share of wear that does not depend on load", "infrastructure"),
+    Parameter("cond_speed", 0.3, -0.5, 0.9, "share", "solved: neutral prior", "share of free speed that depends on road condition", "infrastructure", solved=True),
+    Parameter("cap_upkeep", 3.0, 1.5, 10, "-", ASSUMED, "largest effect of maintenance, multiples of baseline", "infrastructure"),
+    Parameter("cond_capacity", 0.5, 0, 0.9, "share", ASSUMED, "share of capacity that depends on road condition", "infrastructure"),
+    Parameter("rate_pol", 0.5, 0.1, 1, "1/month", ASSUMED, "adjustment of pollution", "infrastructure"),
+    Parameter("decay_pol", 0.3, 0.05, 1, "1/km", ASSUMED, "dispersion of pollution", "infrastructure"),
+    Parameter("emission_split", (0.40, 0.35, 0.25), 0, 1, "share", ASSUMED, "emissions of traffic, industry, buildings", "infrastructure", "emission"),
+    Parameter("el_renewables", 0.1, -2, 2, "-", "solved: neutral prior", "elasticity of industrial emissions to clean-energy capital", "infrastructure", solved=True),
+    Parameter("el_retrofit", 0.1, -2, 2, "-", "solved: neutral prior", "elasticity of building emissions to retrofit capital", "infrastructure", solved=True),
+)
+
+_TREASURY = (
+    Parameter("ev_cost", 0.6, 0.2, 2, "-", "Slemrod 2001", "quadratic cost of concealment", "treasury"),
+    Parameter("ev_max", 0.5, 0.2, 0.9, "share", ASSUMED, "largest evaded share", "treasury"),
+    Parameter("ev_sharp", 20.0, 5, 5000, "-", ASSUMED, "sharpness of the evasion corner", "treasury"),
+    Parameter("detection", 4.0, 1, 10, "-", ASSUMED, "detection per perceived audit probability", "treasury"),
+    Parameter("penalty", 1.0, 0.2, 2, "-", "Allingham & Sandmo 1972", "fine over evaded tax", "treasury"),
+    Parameter("rate_ev", 0.1, 0.02, 0.5, "1/month", ASSUMED, "adjustment of evasion", "treasury"),
+    Parameter("gain_audit", 0.05, 0.01, 0.3, "1/month", ASSUMED, "gain of perceived audit probability", "treasury"),
+    Parameter("compliance", 0.05, -1, 2, "log points", "solved: neutral prior", "burden of an audit probability of one, share of income", "treasury", solved=True),
+    Parameter("el_hours", 0.1, -1, 2, "-", "Saez, Slemrod & Giertz 2012 (ETI 0.12-0.40); solved: neutral prior", "elasticity of taxable labour to the net-of-tax rate", "industry", solved=True),
+    Parameter("interest", 0.0025, 0, 0.01, "1/month", ASSUMED, "interest on debt", "treasury"),
+    Parameter("spread", 0.001, 0, 0.01, "1/month", ASSUMED, "extra interest on positive debt", "treasury"),
+    Parameter("rate_debt", 0.02, 0.005, 0.1, "1/month", ASSUMED, "speed of the debt rule", "treasury"),
+    Parameter("rho_scale", 100.0, 20, 400, "-", ASSUMED, "sharpness of the budget limit", "treasury"),
+    Parameter("grant_per_head", 1.05, 0, 4, "share", "solved: value of public funds 1.10", "grant that follows a resident, over average spending per head", "treasury", solved=True),
+    Parameter("budget_share", (0.45, 0.08, 0.06, 0.22, 0.06, 0.015, 0.015, 0.03, 0.04, 0.03), 0.001, 0.95, "share", "composition: London boroughs' outturn 2013-2015 plus a metropolitan transport tier", "staff, facilities, maintenance, transit, roads, renewables, retrofit, research, training, fixed", "treasury", "budget"),
+    Parameter("audit_cost", 0.05, 0, 1, "share", ASSUMED, "cost of an audit probability of one, share of revenue", "treasury"),
+)
+
+TABLE: dict[str, Parameter] = {
+    p.name: p
+    for p in (
+        *_HOUSEHOLDS,
+        *_PLANNING,
+        *_INDUSTRY,
+        *_SERVICES,
+        *_INFRASTRUCTURE,
+        *_TREASURY,
+    )
+}

@@ -1,0 +1,103 @@
+"""The one table of model parameters: default, range, unit, source.
+
+Every numeric constant of the city model lives here; docs, validation, priors and the
+command ``polislab model parameters`` read this table. Symbols follow the model's
+specification; ``checked`` says whether the value was compared with its source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from envs.city.parameter_table import TABLE, Parameter
+
+Value = float | tuple[float, ...] | Tensor
+
+
+class Rank:
+    """View of the parameters that broadcasts against tensors of ``1 + trailing`` dimensions.
+
+    ``trailing=1`` suits ``[B, D]``, ``trailing=2`` suits ``[B, D, K]``: a scalar parameter
+    becomes ``[b, 1]`` or ``[b, 1, 1]``, a parameter with an axis ``[b, n]`` or ``[b, 1, n]``.
+    """
+
+    def __init__(self, values: Mapping[str, Tensor], trailing: int) -> None:
+        for name, value in values.items():
+            axis = value.shape[1:]
+            ones = (1,) * (trailing - len(axis))
+            if trailing >= len(axis):
+                setattr(self, name, value.reshape(value.shape[0], *ones, *axis))
+
+    def __getattr__(self, name: str) -> Tensor:
+        raise AttributeError(f"no model parameter is called {name!r}")
+
+
+class Parameters:
+    """Values of all parameters, each ``[b]`` or ``[b, n]`` with b = 1 or the batch size.
+
+    ``b``, ``bd`` and ``bdk`` are views that broadcast against ``[B]``, ``[B, D]`` and
+    ``[B, D, K]`` tensors.
+    """
+
+    def __init__(self, values: Mapping[str, Tensor]) -> None:
+        self.values = dict(values)
+        self.b = Rank(self.values, 0)
+        self.bd = Rank(self.values, 1)
+        self.bdk = Rank(self.values, 2)
+
+    @classmethod
+    def default(
+        cls,
+        overrides: Mapping[str, Value] | None = None,
+        dtype: torch.dtype = torch.float64,
+        device: torch.device | str = "cpu",
+    ) -> Parameters:
+        """Defaults of the table with ``overrides``.
+
+        Raises:
+            ValueError: an unknown name, a wrong length, or a value outside its range
+                (all problems in one message).
+        """
+        values: dict[str, Tensor] = {}
+        for parameter in TABLE.values():
+            raw = torch.as_tensor(parameter.default, dtype=dtype, device=device)
+            values[parameter.name] = raw[None]
+        return cls(values).replace(overrides or {})
+
+    def replace(self, overrides: Mapping[str, Value]) -> Parameters:
+        """Copy with some values changed; a value is a scalar, ``[n]``, ``[b]`` or ``[b, n]``."""
+        problems: list[str] = []
+        values = dict(self.values)
+        for name, value in overrides.items():
+            known = TABLE.get(name)
+            if known is None:
+                problems.append(f"parameter {name!r} is unknown")
+                continue
+            old = values[name]
+            new = torch.as_tensor(value, dtype=old.dtype, device=old.device)
+            if new.dim() == old.dim() - 1:
+                new = new[None]
+            if new.dim() != old.dim() or new.shape[1:] != old.shape[1:]:
+                problems.append(
+                    f"parameter {name!r}: shape {tuple(new.shape)}, expected {tuple(old.shape)}"
+                )
+                continue
+            problems += known.problems(new)
+            values[name] = new
+        if problems:
+            raise ValueError("; ".join(problems))
+        return Parameters(values)
+
+    def to(self, dtype: torch.dtype, device: torch.device | str | None = None) -> Parameters:
+        """Copy in another dtype or on another device."""
+        return Parameters({n: v.to(device=device, dtype=dtype) for n, v in self.values.items()})
+
+    def rows(self, index: Tensor) -> Parameters:
+        """Parameters of the chosen rows (shared values stay shared)."""
+        return Parameters({n: v if v.shape[0] == 1 else v[index] for n, v in self.values.items()})
+
+
+__all__ = ["TABLE", "Parameter", "Parameters", "Rank", "Value"]

@@ -1,0 +1,221 @@
+"""Planning: floor space, rents, and where people live (MODEL sections 5(7)-(9))."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from envs.city.functions import erlang, saturate
+from envs.city.geography import Geography
+from envs.city.levers import LEVERS, Policy
+from envs.city.parameters import Parameters
+from envs.city.ports import (
+    Commute,
+    Income,
+    Market,
+    Residents,
+    Roads,
+    ServiceUse,
+    Shocks,
+    Shopping,
+    Traffic,
+)
+
+
+@dataclass(frozen=True)
+class PlanningState:
+    """people, perceived: ``[B, D, K]`` persons, utility; home_floor, work_floor: ``[B, D]`` m2;
+    home_pipe, work_pipe: ``[B, D, 3]`` m2; home_rent, work_rent: ``[B, D]`` k$/m2/month;
+    home_growth, work_growth: ``[B, D]`` expected 1/yr."""
+
+    people: Tensor
+    perceived: Tensor
+    home_floor: Tensor
+    work_floor: Tensor
+    home_pipe: Tensor
+    work_pipe: Tensor
+    home_rent: Tensor
+    work_rent: Tensor
+    home_growth: Tensor
+    work_growth: Tensor
+
+
+@dataclass(frozen=True)
+class PlanningFundamentals:
+    """What inversion fixes: amenity ``[b, D, K]``; home_cost, work_cost: ``[b, D]`` k$/m2;
+    home_user, work_user: ``[b, D]`` 1/yr; home_floor, work_floor: ``[b, D]`` m2; people:
+    ``[b, D]``; mix: ``[b, D, K]`` share of each type; pollution: ``[b, D]``; outside: ``[b, K]``."""
+
+    amenity: Tensor
+    home_cost: Tensor
+    work_cost: Tensor
+    home_user: Tensor
+    work_user: Tensor
+    home_floor: Tensor
+    work_floor: Tensor
+    people: Tensor
+    mix: Tensor
+    outside: Tensor
+
+
+def residents(s: PlanningState) -> Residents:
+    """Port of the residents at the beginning of the month."""
+    return Residents(
+        people=s.people,
+        home_floor=s.home_floor,
+        work_floor=s.work_floor,
+        home_rent=s.home_rent,
+        work_rent=s.work_rent,
+    )
+
+
+def user_cost(p: Parameters, base: Tensor, growth: Tensor, property_tax: Tensor) -> Tensor:
+    """User cost of property ``[B, D]`` 1/yr: expectations and the change in property tax."""
+    expected = 1 - p.bd.momentum * torch.tanh(growth / p.bd.growth_scale)
+    return base * expected + property_tax - LEVERS["property_tax"].default
+
+
+def price(rent: Tensor, user: Tensor) -> Tensor:
+    """Price of floor space ``[B, D]`` k$/m2."""
+    return 12 * rent / user
+
+
+def land_surplus(s: PlanningState, f: PlanningFundamentals, p: Parameters, policy: Policy) -> Tensor:
+    """Quasi-rents of land and floor net of property tax ``[B]`` k$/month (MODEL section 22.3)."""
+    tax = policy["property_tax"]
+    share = p.bd.eps_h / (1 + p.bd.eps_h)
+    total = torch.zeros_like(s.home_rent)
+    kinds = (
+        (s.home_rent, s.home_floor, s.home_growth, f.home_cost, f.home_user, f.home_floor),
+        (s.work_rent, s.work_floor, s.work_growth, f.work_cost, f.work_user, f.work_floor),
+    )
+    for rent, floor, growth, cost, user, start in kinds:
+        scarcity = (floor / (start * (1 + policy["release"]))) ** (1 / p.bd.eps_h)
+        capital = (user - LEVERS["property_tax"].default) / 12 * share * cost * floor * scarcity
+        value = price(rent, user_cost(p, user, growth, tax)) * floor
+        total = total + rent * floor - capital - tax / 12 * value
+    return total.sum(-1)
+
+
+def property_values(
+    s: PlanningState, f: PlanningFundamentals, p: Parameters, policy: Policy
+) -> tuple[Tensor, Tensor]:
+    """Value of all property and of the land under it ``[B, D]`` k$."""
+    tax = policy["property_tax"]
+    homes = price(s.home_rent, user_cost(p, f.home_user, s.home_growth, tax)) * s.home_floor
+    works = price(s.work_rent, user_cost(p, f.work_user, s.work_growth, tax)) * s.work_floor
+    return homes + works, (homes + works) / (1 + p.bd.eps_h)
+
+
+def value(
+    s: PlanningState,
+    f: PlanningFundamentals,
+    geography: Geography,
+    p: Parameters,
+    commuting: Commute,
+    market: Market,
+    income: Income,
+    shopping: Shopping,
+    services: ServiceUse,
+    traffic: Traffic,
+    roads: Roads,
+    shocks: Shocks,
+    policy: Policy,
+    fare_change: Tensor,
+) -> Tensor:
+    """Instantaneous decision utility of each place ``[B, D, K]`` in log consumption.
+
+    ``fare_change`` ``[B]`` is the fare over today's, at the unit wage, k$.
+    """
+    people = s.people.sum(-1)
+    density = (s.home_floor + s.work_floor) / (f.home_floor + f.work_floor)
+    place = (
+        -p.bd.housing_share * torch.log(s.home_rent)
+        - p.bd.loc_share * shopping.price_index
+        - p.bd.om_pol * (traffic.pollution - 1)
+        + p.bd.dens_weight * p.bd.eta_dens * torch.log(people / f.people)
+        - p.bd.om_far * torch.log(density)
+        - p.bd.om_release * policy["release"]
+        - p.bd.om_mix * (policy["mix"] - LEVERS["mix"].default)
+        + shocks.amenity
+        + (p.b.om_transit * roads.frequency - p.b.om_fare * fare_change + market.skill).unsqueeze(-1)
+    )
+    own_kind = s.people / people.unsqueeze(-1) - f.mix
+    return (
+        torch.log(commuting.phi) / p.bdk.eps
+        + torch.log(income.disposable / income.net)
+        + place.unsqueeze(-1)
+        + services.utility
+        + p.bdk.homophily * own_kind
+        + f.amenity
+    )
+
+
+def location_choice(p: Parameters, utility: Tensor, floor: Tensor) -> tuple[Tensor, Tensor]:
+    """Residence shares ``[B, D, K]`` and expected utility ``[B, K]`` of a logit over districts."""
+    size = torch.log(floor / floor.sum(-1, keepdim=True)).unsqueeze(-1)
+    scaled = p.bdk.mu_r * utility + size
+    inclusive = torch.logsumexp(scaled, 1)
+    return torch.exp(scaled - inclusive.unsqueeze(1)), inclusive / p.bd.mu_r
+
+
+def advance(
+    s: PlanningState,
+    f: PlanningFundamentals,
+    p: Parameters,
+    market: Market,
+    income: Income,
+    utility: Tensor,
+    shocks: Shocks,
+    policy: Policy,
+) -> PlanningState:
+    """Beliefs, rents, building and moves of the month."""
+    perceived = s.perceived + p.bdk.gain_v * (utility - s.perceived)
+    housing = p.bd.housing_share * (s.people * income.disposable).sum(-1)
+    tax, allowed = policy["property_tax"], (1 + policy["release"]) * policy["far"]
+    wear = p.bd.delta_h / 12
+
+    def floor_market(
+        rent: Tensor, demand: Tensor, floor: Tensor, pipe: Tensor, growth: Tensor,
+        user: Tensor, cost: Tensor, start: Tensor, zoned: Tensor,
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        pressure = demand / floor / rent
+        new_rent = rent * pressure**p.bd.eta_r
+        momentum = 12 * p.bd.eta_r * torch.log(pressure)
+        new_growth = growth + p.bd.gain_r * (momentum - growth)
+        worth = price(new_rent, user_cost(p, user, new_growth, tax))
+        marginal = cost * (floor / (start * allowed * zoned)) ** (1 / p.bd.eps_h)
+        marginal = marginal * torch.exp(shocks.floor_cost).unsqueeze(-1)
+        starts = wear * floor * saturate(worth / marginal, p.bd.xi_h, p.bd.cap_h)
+        new_pipe, done = erlang(pipe, starts, p.bd.lag_h)
+        return new_rent, (1 - wear) * floor + done, new_pipe, new_growth
+
+    home_rent, home_floor, home_pipe, home_growth = floor_market(
+        s.home_rent, housing, s.home_floor, s.home_pipe, s.home_growth,
+        f.home_user, f.home_cost, f.home_floor, policy["mix"],
+    )
+    work_rent, work_floor, work_pipe, work_growth = floor_market(
+        s.work_rent, market.floor, s.work_floor, s.work_pipe, s.work_growth,
+        f.work_user, f.work_cost, f.work_floor, 1 / policy["mix"],
+    )
+    shares, inclusive = location_choice(p, perceived, s.home_floor)
+    everyone = s.people.sum(1)
+    gap = (inclusive - f.outside - shocks.outside.unsqueeze(-1)) / p.bd.migration_bound
+    arrivals = p.bd.chi * everyone * p.bd.migration_bound * torch.tanh(gap)
+    movers = p.bdk.mobility * s.people
+    arriving = (movers.sum(1) + arrivals).unsqueeze(1)
+    return PlanningState(
+        people=s.people - movers + shares * arriving,
+        perceived=perceived,
+        home_floor=home_floor,
+        work_floor=work_floor,
+        home_pipe=home_pipe,
+        work_pipe=work_pipe,
+        home_rent=home_rent,
+        work_rent=work_rent,
+        home_growth=home_growth,
+        work_growth=work_growth,
+    )
+

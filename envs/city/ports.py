@@ -1,0 +1,207 @@
+"""Ports: everything that one block tells another within a month.
+
+A block reads ports and its own state, never another block's state. Each class names the
+stage that writes it. Tensors are ``[B, ...]``; D districts, K household types, S sectors,
+P private sectors, H services.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Shocks:
+    """Exogenous state of the world this month, in logs (written by the dynamics).
+
+    productivity: ``[B, D]``; amenity: ``[B, D]`` utility; outside: ``[B]`` utility elsewhere;
+    demand: ``[B]`` log price of exports; floor_cost: ``[B]`` log construction cost.
+    """
+
+    productivity: Tensor
+    amenity: Tensor
+    outside: Tensor
+    demand: Tensor
+    floor_cost: Tensor
+
+
+@dataclass(frozen=True)
+class Residents:
+    """Who lives where (planning).
+
+    people: ``[B, D, K]``; home_floor, work_floor: ``[B, D]`` m2; home_rent, work_rent:
+    ``[B, D]`` k$/m2/month.
+    """
+
+    people: Tensor
+    home_floor: Tensor
+    work_floor: Tensor
+    home_rent: Tensor
+    work_rent: Tensor
+
+
+@dataclass(frozen=True)
+class Roads:
+    """Level of service (infrastructure).
+
+    car_time, transit_time: ``[B, D, D]`` minutes; index: ``[B, D]`` roads per head,
+    baseline 1; frequency: ``[B]`` log of frequency over baseline; pollution: ``[B, D]``.
+    """
+
+    car_time: Tensor
+    transit_time: Tensor
+    index: Tensor
+    frequency: Tensor
+
+
+@dataclass(frozen=True)
+class JobOffers:
+    """What employers post (industry.post).
+
+    attraction: ``[B, D, K]`` weight of workplaces; sector: ``[B, D, K, S]`` choice of sector
+    at a workplace; demand: ``[B, D, S]`` labour wanted, efficiency units.
+    """
+
+    attraction: Tensor
+    sector: Tensor
+    demand: Tensor
+
+
+@dataclass(frozen=True)
+class Commute:
+    """Choice of workplace and mode (travel).
+
+    phi: ``[B, D, K]`` accessibility sum; workers: ``[B, D, K]`` persons by workplace;
+    car, transit: ``[B, D, D]`` persons; minutes, money: ``[B, D, K]`` expected per leg
+    (minutes, k$); car_kernel, transit_kernel: ``[B, D, D]``; toll_factor: ``[B, D, K]``;
+    fare_factor: ``[B, 1, K]``; tolls, fares: ``[B]`` k$/month paid.
+    """
+
+    phi: Tensor
+    workers: Tensor
+    car: Tensor
+    transit: Tensor
+    minutes: Tensor
+    money: Tensor
+    car_kernel: Tensor
+    transit_kernel: Tensor
+    toll_factor: Tensor
+    fare_factor: Tensor
+    tolls: Tensor
+    fares: Tensor
+
+
+@dataclass(frozen=True)
+class Market:
+    """Cleared labour and goods markets (industry.clear).
+
+    employed: ``[B, D, S]`` efficiency units; rate: ``[B, D, S]`` employed over supply;
+    pay: ``[B, D, K]`` expected pay of an efficiency unit by workplace; sales: ``[B, D, P]``
+    k$/month; output: ``[B, D, P]`` volume; profit: ``[B, D, P]`` capital income; floor:
+    ``[B, D]`` floor bill of firms; wages: ``[B, D, S]`` wage bill; effort: ``[B]``
+    efficiency per head over baseline; skill: ``[B]`` log of skills; jobs: ``[B, D]`` heads.
+    """
+
+    employed: Tensor
+    rate: Tensor
+    pay: Tensor
+    sales: Tensor
+    output: Tensor
+    profit: Tensor
+    floor: Tensor
+    wages: Tensor
+    effort: Tensor
+    skill: Tensor
+    jobs: Tensor
+
+
+@dataclass(frozen=True)
+class Income:
+    """Household budgets per resident (households).
+
+    gross, net, disposable: ``[B, D, K]`` k$/month; spending: ``[B, D]`` all residents.
+    """
+
+    gross: Tensor
+    net: Tensor
+    disposable: Tensor
+    spending: Tensor
+
+
+@dataclass(frozen=True)
+class Shopping:
+    """Local market (industry.shop): revenue ``[B, D]``; price_index ``[B, D]`` log price paid."""
+
+    revenue: Tensor
+    price_index: Tensor
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """Load of the networks and the air (infrastructure.load).
+
+    vehicle_km: ``[B, D]`` per peak hour; load: ``[B, D]`` volume over capacity;
+    pollution: ``[B, D]`` next month's index; emissions: ``[B]`` index, baseline 1;
+    ridership: ``[B]`` commuters by transit.
+    """
+
+    vehicle_km: Tensor
+    load: Tensor
+    pollution: Tensor
+    emissions: Tensor
+    ridership: Tensor
+
+
+@dataclass(frozen=True)
+class ServiceUse:
+    """Service quality as residents meet it (services.serve).
+
+    quality: ``[B, D, H]`` next month's perceived quality; proximity: ``[B, D, H]`` log;
+    access: ``[B, D, H]`` quality met this month; load: ``[B, D, H]`` utilisation;
+    fees: ``[B, 1, K]`` k$ a month per resident; unserved: ``[B]`` visits; utility:
+    ``[B, D, K]`` service terms of utility.
+    """
+
+    quality: Tensor
+    proximity: Tensor
+    access: Tensor
+    load: Tensor
+    fees: Tensor
+    unserved: Tensor
+    utility: Tensor
+
+
+@dataclass(frozen=True)
+class Value:
+    """Worth of living somewhere (planning.value and households).
+
+    utility: ``[B, D, K]`` instantaneous decision utility, log consumption; welfare:
+    ``[B, D, K]`` the same with experienced weights; land_surplus, profit_surplus: ``[B]``
+    quasi-rents and quasi-profits, k$/month; property_value: ``[B, D]`` k$.
+    """
+
+    utility: Tensor
+    welfare: Tensor
+    land_surplus: Tensor
+    profit_surplus: Tensor
+    property_value: Tensor
+
+
+@dataclass(frozen=True)
+class Settlement:
+    """The month's public accounts (treasury.settle), all ``[B]`` k$/month unless said.
+
+    revenue, spending (all that is paid), request; scale: ``[B, 4]`` paid over requested by
+    governor; debt: next month's debt, k$; dividend: lump sum per resident; lines: named
+    revenue and spending lines.
+    """
+
+    revenue: Tensor
+    spending: Tensor
+    request: Tensor
+    scale: Tensor
+    debt: Tensor
+    dividend: Tensor
+    lines: dict[str, Tensor]

@@ -1,0 +1,126 @@
+"""Basic public services: two-step catchment with queues (MODEL section 5(5))."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from envs.city.functions import FLOOR, ces, ces_match, erlang, pull, push
+from envs.city.geography import Geography
+from envs.city.levers import Policy
+from envs.city.parameters import Parameters
+from envs.city.ports import Residents, Roads, ServiceUse
+
+
+@dataclass(frozen=True)
+class ServicesState:
+    """facilities: ``[B, D, H]`` visits/month; staff: ``[B, D, H]`` efficiency units; pipe:
+    ``[B, D, H, 3]`` visits/month; quality: ``[B, D, H]`` perceived index."""
+
+    facilities: Tensor
+    staff: Tensor
+    pipe: Tensor
+    quality: Tensor
+
+
+@dataclass(frozen=True)
+class ServicesFundamentals:
+    """facilities, staff, quality, proximity: baseline values ``[b, D, H]``; money: ``[b]``
+    local wage over the unit of money levers."""
+
+    facilities: Tensor
+    staff: Tensor
+    quality: Tensor
+    proximity: Tensor
+    money: Tensor
+
+
+def target_weights(people: Tensor, targeting: Tensor) -> Tensor:
+    """Demand weight of each type ``[B, K, H]``, mean one over the population."""
+    share = people.sum(1) / people.sum((1, 2)).unsqueeze(-1)
+    return targeting / (targeting * share.unsqueeze(-1)).sum(1, keepdim=True)
+
+
+def kernels(geography: Geography, p: Parameters, roads: Roads) -> list[Tensor]:
+    """Distance decay ``[B, D, D]`` of each service."""
+    walk = p.bdk.max_access * geography.distance
+    minutes = ces_match(roads.car_time, walk.expand_as(roads.car_time), p.bdk.rho_access)
+    unit = -p.bdk.decay_access * minutes
+    powers = p.bd.power_access
+    return [torch.exp(powers[:, h].reshape(-1, 1, 1) * unit) for h in range(powers.shape[-1])]
+
+
+def serve(
+    s: ServicesState,
+    f: ServicesFundamentals,
+    geography: Geography,
+    p: Parameters,
+    roads: Roads,
+    residents: Residents,
+    policy: Policy,
+) -> ServiceUse:
+    """Demand, queues, quality and access this month."""
+    people = residents.people
+    weights = target_weights(people, policy["targeting"])
+    fee = policy["fee"] / f.money.unsqueeze(-1)
+    use = torch.exp(-p.bd.fee_semi * fee)
+    visits = (p.bd.visits * use).unsqueeze(1)
+    demand = torch.matmul(people, weights) * visits
+
+    capacity = f.facilities * ces(
+        s.facilities / f.facilities, s.staff / f.staff, p.bdk.w_facility, p.bdk.rho_capacity
+    )
+    kernel = kernels(geography, p, roads)
+    reach = torch.cat([pull(k, capacity[..., h : h + 1]) for h, k in enumerate(kernel)], -1)
+    per_place = demand / reach.clamp_min(FLOOR)
+    load = torch.cat([push(k, per_place[..., h : h + 1]) for h, k in enumerate(kernel)], -1)
+    met = p.bdk.top_quality / (1 + (load / p.bdk.knee) ** p.bdk.power_queue)
+    access = (
+        torch.cat(
+            [pull(k, (capacity * met)[..., h : h + 1]) for h, k in enumerate(kernel)], -1
+        )
+        / reach.clamp_min(FLOOR)
+    )
+    proximity = torch.log(reach / capacity.sum(1, keepdim=True))
+    quality = s.quality + p.bdk.gain_q * (access - s.quality)
+
+    worth = p.bdk.om_service * (
+        torch.log(quality / f.quality) + p.bdk.prox_weight * (proximity - f.proximity)
+    )
+    unmet = p.bd.om_fee * (1 - use)
+    by_type = (p.bdk.om_service * torch.log(weights)).sum(-1) - (
+        unmet.unsqueeze(1) * weights
+    ).sum(-1)
+    overload = (load - 1).clamp_min(0) * capacity
+    return ServiceUse(
+        quality=quality,
+        proximity=proximity,
+        access=access,
+        load=load,
+        fees=((policy["fee"] * visits.squeeze(1)).unsqueeze(1) * weights).sum(-1).unsqueeze(1),
+        unserved=overload.sum((1, 2)),
+        utility=worth.sum(-1, keepdim=True) + by_type.unsqueeze(1),
+    )
+
+
+def advance(
+    s: ServicesState,
+    f: ServicesFundamentals,
+    p: Parameters,
+    use: ServiceUse,
+    policy: Policy,
+    scale: Tensor,
+) -> ServicesState:
+    """Hiring, building and perceived quality; ``scale`` ``[B]`` is paid over requested."""
+    paid = scale.reshape(-1, 1, 1)
+    wear = p.bdk.delta_fac / 12
+    starts = wear * f.facilities * policy["facilities"] * paid
+    pipe, done = erlang(s.pipe, starts, p.bdk.lag_fac)
+    return ServicesState(
+        facilities=(1 - wear) * s.facilities + done,
+        staff=s.staff + p.bdk.rate_staff * (f.staff * policy["staff"] * paid - s.staff),
+        pipe=pipe,
+        quality=use.quality,
+    )

@@ -1,0 +1,140 @@
+"""Welfare of the whole city and of its groups (MODEL sections 9 and 22.3).
+
+Money-metric throughout: a household type's expected utility, in log consumption units, is
+turned into income by ``y0 exp(J - J0)`` with ``y0`` its income in the first year.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from envs.city.model import City, Flows, no_shocks
+from envs.city.parameters import Parameters
+
+RAWLS = 20.0
+ATKINSON = {"utilitarian": 0.0, "nash": 1.0, "atkinson": 2.0, "rawls": RAWLS}
+POPULATION = ("incumbents", "residents", "land_fiscal", "total")
+WEIGHTS = ("experienced", "revealed")
+
+
+@dataclass(frozen=True)
+class Reference:
+    """First-year values that welfare is measured against.
+
+    people: ``[b, K]``; income: ``[b, K]`` k$/month per resident; utility: ``[b, D, K]``;
+    expected: ``[b, K]``; total: ``[b]`` k$/month; land: ``[b]`` land surplus k$/month.
+    """
+
+    people: Tensor
+    income: Tensor
+    utility: Tensor
+    expected: Tensor
+    total: Tensor
+    land: Tensor
+
+
+@dataclass(frozen=True)
+class Welfare:
+    """Welfare of one month; changes against the first year, shares of its total income.
+
+    total: ``[B]`` critical-level utilitarian (newcomers count their surplus only);
+    incumbents: ``[B]`` type weights of the first year; residents: ``[B]`` mean over those
+    who live here now; land_fiscal: ``[B]`` land rents and the public balance; by_type:
+    ``[B, K]`` and by_district: ``[B, D]`` change per head, share of the group's own income;
+    consumption: ``[B, D, K]`` equivalent income, k$/month.
+    """
+
+    total: Tensor
+    incumbents: Tensor
+    residents: Tensor
+    land_fiscal: Tensor
+    by_type: Tensor
+    by_district: Tensor
+    consumption: Tensor
+    people: Tensor
+
+    def atkinson(self, aversion: float) -> Tensor:
+        """Equally-distributed-equivalent income ``[B]`` k$/month at an inequality aversion.
+
+        0 is utilitarian in money, 1 the geometric mean (Nash), large values approach the
+        poorest group (Rawls). Atkinson 1970, Journal of Economic Theory 2(3).
+        """
+        return equally_distributed(self.consumption, self.people, aversion)
+
+
+def equally_distributed(consumption: Tensor, people: Tensor, aversion: float) -> Tensor:
+    """Atkinson's equally-distributed-equivalent of ``consumption`` over the last two axes."""
+    weight = people / people.sum((-2, -1), keepdim=True)
+    if abs(aversion - 1) < 1e-9:
+        return torch.exp((weight * torch.log(consumption)).sum((-2, -1)))
+    power = 1 - aversion
+    lowest = consumption.amin((-2, -1), keepdim=True)
+    inner = (weight * (consumption / lowest) ** power).sum((-2, -1))
+    return lowest.squeeze(-1).squeeze(-1) * inner ** (1 / power)
+
+
+def expected_utility(p: Parameters, utility: Tensor, people: Tensor, floor: Tensor) -> Tensor:
+    """Expected utility by type ``[B, K]``, location tastes included.
+
+    ``sum_i n_ik (V_ik - ln(n_ik / h_i) / mu)`` with ``n`` the type's distribution and ``h``
+    the floor shares: equals the logsum where the distribution is the logit's, and stays
+    meaningful while people still move.
+    """
+    share = people / people.sum(1, keepdim=True)
+    size = (floor / floor.sum(-1, keepdim=True)).unsqueeze(-1)
+    return (share * (utility - torch.log(share / size) / p.bdk.mu_r)).sum(1)
+
+
+def _utility(flows: Flows, weights: str) -> Tensor:
+    return flows.value.welfare if weights == "experienced" else flows.value.utility
+
+
+def reference(city: City, weights: str = "experienced") -> Reference:
+    """Reference values from the first month of the status quo."""
+    like = city.start.planning.home_rent
+    _, flows = city.step(city.start, {}, no_shocks(*like.shape, like), soft=True)
+    people = flows.residents.people
+    utility = _utility(flows, weights)
+    income = (people * flows.income.disposable).sum(1) / people.sum(1)
+    return Reference(
+        people=people.sum(1),
+        income=income,
+        utility=utility,
+        expected=expected_utility(city.parameters, utility, people, flows.residents.home_floor),
+        total=(people.sum(1) * income).sum(-1),
+        land=flows.value.land_surplus,
+    )
+
+
+def evaluate(city: City, ref: Reference, flows: Flows, weights: str = "experienced") -> Welfare:
+    """Welfare of one month's flows.
+
+    Args:
+        weights: "experienced" (default) counts minutes and money as people live them;
+            "revealed" as their choices weigh them.
+    """
+    people = flows.residents.people
+    kinds = people.sum(1)
+    utility = _utility(flows, weights)
+    expected = expected_utility(
+        city.parameters, utility, people, flows.residents.home_floor
+    )
+    gain = torch.exp(expected - ref.expected) - 1
+    local = torch.exp(utility - ref.utility)
+    consumption = ref.income.unsqueeze(1) * local
+    here = ref.income.unsqueeze(1) * people
+    balance = flows.settlement.revenue - flows.settlement.spending
+    owned = city.parameters.b.own_rents * (flows.value.land_surplus - ref.land)
+    return Welfare(
+        total=(kinds * ref.income * gain).sum(-1) / ref.total,
+        incumbents=(ref.people * ref.income * gain).sum(-1) / ref.total,
+        residents=(kinds * ref.income * gain).sum(-1) / (kinds * ref.income).sum(-1),
+        land_fiscal=(owned + balance) / ref.total,
+        by_type=gain,
+        by_district=(here * (local - 1)).sum(-1) / here.sum(-1),
+        consumption=consumption,
+        people=people,
+    )
