@@ -6,10 +6,8 @@ Every read says as of which month; a figure that became known later cannot come 
 can be stored as known before its period has ended.
 """
 
-from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 import duckdb
 import pandas as pd
@@ -105,25 +103,33 @@ class Ledger:
 
         Returns:
             The number of figures added: 0 for a package that was ingested before.
+
+        Raises:
+            LedgerError: a figure is said to be known before its period ends, or is not finite.
         """
         sources = {name: package.source_of(name) for name in package.variables["name"]}
+        origin = pd.DataFrame({"variable": list(sources), "source": list(sources.values())})
         frames = {"observations": package.observations, "actions": package.actions}
+        before = len(self)
+        self._database.register("origin", origin)
+        for table, (column, _) in SERIES.items():
+            self._database.register(table, frames[table].rename(columns={column: "variable"}))
         self._database.begin()
         try:
             self._add_districts(package.name, list(package.districts["code"]))
-            added = sum(
-                self._add(
-                    frames[table].rename(columns={column: "variable"}),
-                    {"city": package.name, "kind": kind, "licence": ", ".join(package.licences)},
-                    sources,
-                )
-                for table, (column, kind) in SERIES.items()
-            )
+            for table, (_, kind) in SERIES.items():
+                self._add(table, package.name, kind, ", ".join(package.licences))
             self._database.commit()
-        except BaseException:
+        except BaseException as error:
             self._database.rollback()
+            if isinstance(error, duckdb.ConstraintException):
+                reason = str(error).splitlines()[0]
+                raise LedgerError(f"{package.name}: a figure cannot be kept ({reason})") from error
             raise
-        return added
+        finally:
+            for view in ("origin", *SERIES):
+                self._database.unregister(view)
+        return len(self) - before
 
     def as_known_at(
         self,
@@ -202,34 +208,23 @@ class Ledger:
                 [(city, len(there) + place, code) for place, code in enumerate(new)],
             )
 
-    def _add(
-        self, rows: pd.DataFrame, common: Mapping[str, Any], sources: Mapping[str, str]
-    ) -> int:
-        """Insert the rows of one kind whose content hash is not there; the number inserted."""
-        before = len(self)
-        origin = pd.DataFrame({"variable": list(sources), "source": list(sources.values())})
-        self._database.register("incoming", rows)
-        self._database.register("origin", origin)
-        try:
-            self._database.execute(
-                f"""INSERT INTO figures
-                WITH figure AS (
-                    SELECT $city AS city, $kind AS kind, variable::VARCHAR AS variable,
-                        district::VARCHAR AS district, time::VARCHAR AS valid_time, year, month,
-                        available AS available_time, value,
-                        CASE WHEN NOT isnan(sd) THEN sd END AS sd, $licence AS licence
-                    FROM incoming
-                ), hashed AS (
-                    SELECT *, sha256(concat_ws(chr(31), {_HASHED})) AS content_hash FROM figure
-                )
-                SELECT (SELECT coalesce(max(recorded), 0) + 1 FROM figures), city, kind,
-                    hashed.variable, district, valid_time, year, month, available_time, value, sd,
-                    coalesce(origin.source, ''), licence, content_hash
-                FROM hashed LEFT JOIN origin ON hashed.variable = origin.variable
-                ANTI JOIN figures USING (content_hash)""",
-                dict(common),
+    def _add(self, table: str, city: str, kind: str, licence: str) -> None:
+        """Insert the registered rows of one kind whose content hash is not there."""
+        self._database.execute(
+            f"""INSERT INTO figures
+            WITH figure AS (
+                SELECT $city AS city, $kind AS kind, variable::VARCHAR AS variable,
+                    district::VARCHAR AS district, time::VARCHAR AS valid_time, year, month,
+                    available AS available_time, value,
+                    CASE WHEN NOT isnan(sd) THEN sd END AS sd, $licence AS licence
+                FROM {table}
+            ), hashed AS (
+                SELECT *, sha256(concat_ws(chr(31), {_HASHED})) AS content_hash FROM figure
             )
-        finally:
-            self._database.unregister("incoming")
-            self._database.unregister("origin")
-        return len(self) - before
+            SELECT (SELECT coalesce(max(recorded), 0) + 1 FROM figures), city, kind,
+                hashed.variable, district, valid_time, year, month, available_time, value, sd,
+                coalesce(origin.source, ''), licence, content_hash
+            FROM hashed LEFT JOIN origin ON hashed.variable = origin.variable
+            ANTI JOIN figures USING (content_hash)""",
+            {"city": city, "kind": kind, "licence": licence},
+        )
