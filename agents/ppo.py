@@ -1,0 +1,246 @@
+"""PPO with parameters shared by all agents: Stable-Baselines3 on the native vector environment.
+
+Training is a chain of segments. Each starts from freshly seeded environments and generators and
+depends on nothing but the weights, the optimiser and its own number, so that a run resumed at a
+segment's start computes the same bits as one that was never stopped. Rollouts cover whole
+episodes, so that no part of the horizon is left untrained. Stable-Baselines3's own zip files hold
+pickles and are neither written nor read.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+from safetensors.torch import save as pack
+from stable_baselines3 import PPO
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.logger import Logger
+from stable_baselines3.common.running_mean_std import RunningMeanStd
+from stable_baselines3.common.utils import set_random_seed
+from stable_baselines3.common.vec_env import VecEnv, VecNormalize
+from torch import Tensor
+
+from agents.files import write_atomic
+from agents.network import NetworkPolicy
+from agents.policy import GroupLike
+from agents.ppo_settings import TRAINING_SEEDS, PPOSettings
+
+MODULES = {"tanh": torch.nn.Tanh, "relu": torch.nn.ReLU}
+OBSERVATION_BOUND = 10.0
+MOMENTS = ("mean", "var", "count")
+
+
+class _Watch(BaseCallback):
+    """Reports every step to a progress display and keeps the welfare of ended episodes."""
+
+    def __init__(self, tick: Callable[[], None]) -> None:
+        super().__init__()
+        self.tick = tick
+        self.welfare: list[float] = []
+
+    def _on_step(self) -> bool:
+        self.tick()
+        for row in np.flatnonzero(self.locals["dones"]):
+            ended = self.locals["infos"][row].get("welfare", {})
+            if "overall" in ended:
+                self.welfare.append(ended["overall"])
+        return True
+
+    def mean_welfare(self) -> float:
+        """Mean over the rows of the episodes that ended since the last call."""
+        mean = float(np.mean(self.welfare)) if self.welfare else math.nan
+        self.welfare.clear()
+        return mean
+
+
+class PPOLearner:
+    """Trains one network on a vector environment and hands it over as a policy.
+
+    Args:
+        settings: of the algorithm.
+        env: `envs.sb3_vec_env(...)`, rows = environment x agent.
+        groups: the groups whose agents are the rows.
+        episode_steps: length of an episode in environment steps.
+        seed: of the run; every segment derives its own.
+        device: torch device of the network.
+    """
+
+    def __init__(
+        self,
+        settings: PPOSettings,
+        env: VecEnv,
+        groups: Sequence[GroupLike],
+        episode_steps: int,
+        seed: int,
+        device: str = "cpu",
+    ) -> None:
+        self.settings, self.groups, self.seed = settings, tuple(groups), seed
+        self.rollout_steps = settings.episodes_per_rollout * episode_steps
+        per_rollout = settings.num_envs * self.rollout_steps
+        self.segments = math.ceil(
+            settings.env_steps / (per_rollout * settings.rollouts_per_segment)
+        )
+        self.rollouts = self.segments * settings.rollouts_per_segment
+        self.moments: VecNormalize | None = None
+        if settings.standardise:
+            self.moments = VecNormalize(
+                env, norm_reward=False, clip_obs=OBSERVATION_BOUND, gamma=settings.discount
+            )
+        self.model = self._model(self.moments or env, device)
+        self.model.set_logger(Logger(None, []))
+
+    def _model(self, env: VecEnv, device: str) -> PPO:
+        s = self.settings
+        start, end = s.learning_rate, s.learning_rate_end
+        rows = self.rollout_steps * env.num_envs
+        return PPO(
+            "MlpPolicy",
+            env,
+            learning_rate=lambda remaining: end + (start - end) * remaining,
+            n_steps=self.rollout_steps,
+            batch_size=math.ceil(rows / math.ceil(rows / s.batch_size)),  # batches of one size
+            n_epochs=s.epochs,
+            gamma=s.discount,
+            gae_lambda=s.gae_lambda,
+            clip_range=s.clip_range,
+            ent_coef=s.entropy,
+            vf_coef=s.value_weight,
+            max_grad_norm=s.max_gradient,
+            policy_kwargs={
+                "net_arch": {"pi": list(s.hidden), "vf": list(s.hidden)},
+                "activation_fn": MODULES[s.activation],
+                "log_std_init": s.log_std,
+            },
+            seed=self._segment_seed(0),
+            device=device,
+        )
+
+    def _segment_seed(self, segment: int) -> int:
+        """Seed of a segment's first row; all rows stay below the seeds of evaluation."""
+        drawn = int(np.random.SeedSequence([self.seed, segment]).generate_state(1)[0])
+        return drawn % (TRAINING_SEEDS - self.settings.num_envs)
+
+    def train(self, segment: int, tick: Callable[[], None]) -> Iterator[dict[str, float]]:
+        """Train one segment; yields the metrics of each rollout.
+
+        Args:
+            segment: its number, from 0; all earlier ones must have been trained or restored.
+            tick: called after every step of all environments.
+        """
+        model, env = self.model, self.model.get_env()
+        assert env is not None
+        first = segment * self.settings.rollouts_per_segment
+        set_random_seed(self._segment_seed(segment))
+        env.seed(self._segment_seed(segment))
+        model.num_timesteps = first * self.rollout_steps * env.num_envs
+        model._last_obs = None  # so that the next line resets the environments
+        watch = _Watch(tick)
+        _, callback = model._setup_learn(0, watch, reset_num_timesteps=False)
+        for rollout in range(first, first + self.settings.rollouts_per_segment):
+            model._update_current_progress_remaining(rollout, self.rollouts)
+            model.collect_rollouts(env, callback, model.rollout_buffer, self.rollout_steps)
+            model.train()
+            yield self._metrics(rollout + 1, watch.mean_welfare())
+
+    def _metrics(self, rollout: int, welfare: float) -> dict[str, float]:
+        logged = self.model.logger.name_to_value
+        metrics = {
+            "rollout": float(rollout),
+            "env_steps": float(rollout * self.rollout_steps * self.settings.num_envs),
+            "reward": float(self.model.rollout_buffer.rewards.mean()),
+            "welfare": welfare,
+        }
+        metrics |= {key: float(logged[key]) for key in sorted(logged) if key.startswith("train/")}
+        return metrics
+
+    def policy(self) -> NetworkPolicy:
+        """The network as a policy that needs no learner."""
+        state = {
+            name: value.detach().cpu() for name, value in self.model.policy.state_dict().items()
+        }
+        depth = len(self.settings.hidden)
+        modules = [f"mlp_extractor.policy_net.{2 * layer}" for layer in range(depth)]
+        weights = {"log_std": state["log_std"].clone()}
+        for layer, module in enumerate([*modules, "action_net"]):
+            for part in ("weight", "bias"):
+                weights[f"layers.{layer}.{part}"] = state[f"{module}.{part}"].clone()
+        if self.moments is not None:
+            weights["observation.mean"] = torch.tensor(self._moments().mean)
+            weights["observation.variance"] = torch.tensor(self._moments().var)
+        return NetworkPolicy(self.groups, self._network_settings(), weights)
+
+    def _network_settings(self) -> NetworkPolicy.Settings:
+        observation, action = self.model.observation_space, self.model.action_space
+        assert observation.shape is not None
+        assert action.shape is not None
+        identified = len(self.groups) > 1
+        return NetworkPolicy.Settings(
+            hidden=self.settings.hidden,
+            activation=self.settings.activation,
+            observation_size=observation.shape[0] - (len(self.groups) if identified else 0),
+            action_size=action.shape[0],
+            identified=identified,
+            standardised=self.moments is not None,
+            clip=OBSERVATION_BOUND,
+        )
+
+    def _moments(self) -> RunningMeanStd:
+        """Running moments of observations; only where they are standardised."""
+        assert self.moments is not None
+        assert isinstance(self.moments.obs_rms, RunningMeanStd)
+        return self.moments.obs_rms
+
+    def save(self, folder: Path, segment: int) -> None:
+        """Write the checkpoint before `segment`: weights, optimiser, moments of observations."""
+        tensors = {f"policy.{k}": v for k, v in self.model.policy.state_dict().items()}
+        for index, state in self.model.policy.optimizer.state_dict()["state"].items():
+            tensors |= {f"optimiser.{index}.{k}": torch.as_tensor(v) for k, v in state.items()}
+        if self.moments is not None:
+            moments = self._moments()
+            tensors |= {
+                f"moments.{name}": torch.as_tensor(getattr(moments, name), dtype=torch.float64)
+                for name in MOMENTS
+            }
+        name = f"segment-{segment:06d}.safetensors"
+        packed = pack({k: v.detach().cpu().contiguous() for k, v in tensors.items()})
+        write_atomic(folder / name, packed)
+        index_file = json.dumps({"segment": segment, "tensors": name}, indent=2)
+        write_atomic(folder / "checkpoint.json", index_file.encode())
+        for old in folder.glob("segment-*.safetensors"):
+            if old.name != name:
+                old.unlink()
+
+    def restore(self, folder: Path) -> int:
+        """Continue from a checkpoint; returns the next segment, 0 where there is no checkpoint."""
+        index_file = folder / "checkpoint.json"
+        if not index_file.is_file():
+            return 0
+        index = json.loads(index_file.read_text(encoding="utf-8"))
+        tensors = load_file(folder / index["tensors"])
+        self.model.policy.load_state_dict(_part(tensors, "policy."))
+        optimiser = self.model.policy.optimizer
+        state: dict[int, dict[str, Tensor]] = {}
+        for name, value in _part(tensors, "optimiser.").items():
+            number, key = name.split(".", 1)
+            state.setdefault(int(number), {})[key] = value
+        groups: list[dict[str, Any]] = optimiser.state_dict()["param_groups"]
+        optimiser.load_state_dict({"state": state, "param_groups": groups})
+        segment = int(index["segment"])
+        self.model._n_updates = segment * self.settings.rollouts_per_segment * self.settings.epochs
+        if self.moments is not None:
+            moments = _part(tensors, "moments.")
+            for name in MOMENTS:
+                setattr(self._moments(), name, moments[name].numpy())
+            self._moments().count = float(moments["count"])
+        return segment
+
+
+def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}

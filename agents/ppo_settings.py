@@ -1,0 +1,38 @@
+"""Settings of PPO, apart from the learner so that reading a configuration loads no learner."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from agents.network import ACTIVATIONS, Width
+from agents.schema import Between, Fraction, OneOf
+
+TRAINING_SEEDS = 10_000_000
+"""Training draws seeds below this number; evaluation and the gate draw theirs from it upwards."""
+
+Count = Annotated[int, Between(1, 10**9)]
+
+
+@dataclass(frozen=True)
+class PPOSettings:
+    """Defaults and meaning of each setting stand in `configs/agent/ppo.yaml`."""
+
+    num_envs: Annotated[int, Between(1, 65536)]
+    env_steps: Count
+    episodes_per_rollout: Annotated[int, Between(1, 100)]
+    rollouts_per_segment: Annotated[int, Between(1, 10_000)]
+    hidden: tuple[Width, ...]
+    activation: Annotated[str, OneOf(tuple(ACTIVATIONS))]
+    log_std: Annotated[float, Between(-10.0, 2.0)]
+    standardise: bool
+    learning_rate: Annotated[float, Between(0.0, 1.0)]
+    learning_rate_end: Annotated[float, Between(0.0, 1.0)]
+    batch_size: Annotated[int, Between(2, 10**7)]
+    epochs: Annotated[int, Between(1, 1000)]
+    discount: Fraction
+    gae_lambda: Fraction
+    clip_range: Annotated[float, Between(0.001, 1.0)]
+    entropy: Annotated[float, Between(0.0, 1.0)]
+    value_weight: Annotated[float, Between(0.0, 10.0)]
+    max_gradient: Annotated[float, Between(0.001, 1000.0)]

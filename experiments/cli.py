@@ -1,0 +1,34 @@
+"""The command `polislab`: builds the application out of `experiments.commands`."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from experiments.commands import register
+from experiments.commands.output import complain
+from experiments.errors import InputError
+
+app = typer.Typer(
+    name="polislab",
+    help="A reinforcement-learning policy lab for cities.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode="rich",
+)
+register(app)
+
+
+def main() -> None:
+    """Run the command line; bad input ends with its message and exit code 2."""
+    try:
+        app()
+    except InputError as error:
+        complain(error.problems)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""How commands speak: tables on standard output, complaints on standard error, JSON in files."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from experiments.errors import InputError
+
+JsonOption = Annotated[
+    Path | None,
+    typer.Option("--json", metavar="FILE", help="Also write the result to FILE (- for stdout)."),
+]
+
+
+def show(shown: Any) -> None:
+    """Print a table or a line of text."""
+    from rich.console import Console
+
+    wide = None if sys.stdout.isatty() else 120
+    Console(width=wide, markup=False).print(shown)
+
+
+def complain(problems: Sequence[str]) -> None:
+    """Print what is wrong with the input on standard error."""
+    from rich.console import Console
+    from rich.markup import escape
+
+    console = Console(stderr=True, soft_wrap=True)
+    for problem in problems:
+        console.print(f"[red]error:[/] {escape(problem)}", highlight=False)
+
+
+def emit(content: Any, file: Path | None) -> None:
+    """Write the result for machines where `--json` asks for it."""
+    if file is None:
+        return
+    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    if str(file) == "-":
+        sys.stdout.write(text)
+        return
+    if file.is_dir() or not file.parent.is_dir():
+        raise InputError(f"--json {file}: not a file in an existing folder")
+    from agents.files import write_atomic
+
+    write_atomic(file, text.encode())
+
+
+def check_json(file: Path | None) -> None:
+    """Refuse a bad `--json` before any work is done."""
+    if file is not None and str(file) != "-" and (file.is_dir() or not file.parent.is_dir()):
+        raise InputError(f"--json {file}: not a file in an existing folder")

@@ -1,0 +1,77 @@
+"""What a training configuration holds, and the limits of its values; defaults stand in YAML."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from agents.ppo_settings import TRAINING_SEEDS, PPOSettings
+from agents.rules import RULES
+from agents.schema import Between, Check, Fraction, OneOf, closest
+from experiments.cities import city_fault
+
+DYNAMICS = ("steady", "trend", "shocks", "crisis")
+EVALUATION_SEEDS = (TRAINING_SEEDS, 2**31)
+AGENTS: dict[str, type] = {"ppo": PPOSettings, **{k: rule.Settings for k, rule in RULES.items()}}
+
+
+def _scenario_fault(name: str) -> str | None:
+    import envs
+
+    known = envs.scenario_ids()
+    return None if name in known else f"unknown choice {name!r}; {closest(name, known)}"
+
+
+def _device_fault(name: str) -> str | None:
+    if re.fullmatch(r"cpu|cuda(:\d+)?", name):
+        return None
+    return f"unknown choice {name!r}; known: cpu, cuda, cuda:0 ..."
+
+
+def _name_fault(name: str) -> str | None:
+    if re.fullmatch(r"[\w-][\w.-]*", name):
+        return None
+    return f"{name!r} must be letters, digits, '-', '_' and '.', and not begin with '.'"
+
+
+@dataclass(frozen=True)
+class ScenarioSettings:
+    """Options that `envs.make` takes for every scenario."""
+
+    id: Annotated[str, Check(_scenario_fault)]
+    months_per_step: Annotated[int, Between(1, 120)]
+    horizon: Annotated[int, Between(1, 1200)]
+    dynamics: Annotated[str, OneOf(DYNAMICS)]
+    local_weight: Fraction
+
+
+@dataclass(frozen=True)
+class EvaluationSettings:
+    """How policies are compared after training."""
+
+    cities: Annotated[int, Between(2, 10_000)]
+    first_seed: Annotated[int, Between(*EVALUATION_SEEDS)]
+    rivals: tuple[Annotated[str, OneOf(tuple(RULES))], ...]
+
+
+@dataclass(frozen=True)
+class ExperimentSettings:
+    """Name of the experiment, the folder of its runs, and its evaluation."""
+
+    name: Annotated[str, Check(_name_fault)]
+    evaluation: EvaluationSettings
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """One run: which world, which mind, which seed. Meaning of each key: `configs/train.yaml`."""
+
+    scenario: ScenarioSettings
+    city: Annotated[str, Check(city_fault)]
+    districts: Annotated[int, Between(2, 400)]
+    agent: dict[str, Any]
+    experiment: ExperimentSettings
+    seed: Annotated[int, Between(0, TRAINING_SEEDS - 1)]
+    device: Annotated[str, Check(_device_fault)]
+    runs: str
