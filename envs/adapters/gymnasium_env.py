@@ -1,7 +1,7 @@
 """Gymnasium ids of the scenarios.
 
 Gymnasium imports this module in every program where the project is installed, or `envs` does on
-import: it stays light, and names the environment's maker by a string.
+import: it stays light, and names the environments' makers by strings.
 """
 
 from __future__ import annotations
@@ -19,5 +19,6 @@ def register() -> None:
             gymnasium.register(
                 id=name,
                 entry_point="envs.adapters.central:make_central",
+                vector_entry_point="envs.adapters.vector:make_central_vector",
                 kwargs={"scenario": scenario},
             )

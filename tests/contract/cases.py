@@ -36,5 +36,8 @@ GYMNASIUM_IDS = {
 
 register()
 gymnasium.register(
-    "polislab/Fake-v0", "envs.adapters.central:make_central", kwargs={"scenario": "fake_v0"}
+    "polislab/Fake-v0",
+    "envs.adapters.central:make_central",
+    vector_entry_point="envs.adapters.vector:make_central_vector",
+    kwargs={"scenario": "fake_v0"},
 )

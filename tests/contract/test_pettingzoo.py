@@ -19,6 +19,7 @@ from pettingzoo.test import (
 )
 from pettingzoo.test.state_test import state_test
 
+from envs.adapters.null import NullCore
 from envs.adapters.parallel import GovernanceParallelEnv, aec_env, parallel_env
 from tests.contract.cases import Case
 from tests.fakes import FakeCore
@@ -118,6 +119,17 @@ def test_each_agent_gets_its_own_row_of_the_core() -> None:
         assert infos[f"board_{i}"]["costs"]["deficit"] == pytest.approx(0.1 * i)
     assert infos["planner_0"]["costs"] == {}
     assert infos["planner_0"]["welfare"]["overall"] == pytest.approx(0.001 * signal, abs=1e-6)
+
+
+def test_what_is_returned_is_the_callers_own() -> None:
+    env = GovernanceParallelEnv(NullCore(FakeCore.groups, num_envs=1))
+    observations, _ = env.reset(seed=0)
+    before = env.state(), observations["board_1"].copy()
+    env.state()[:] = 7.0
+    observations["board_1"][:] = 7.0
+    again, _ = env.reset(seed=0)
+    assert np.array_equal(env.state(), before[0])
+    assert np.array_equal(again["board_1"], before[1])
 
 
 def test_a_missing_action_is_named() -> None:

@@ -114,6 +114,19 @@ def test_episode_means_of_welfare_and_costs() -> None:
     assert infos[2]["welfare"]["overall"] == pytest.approx(0.01 * (0.05 + 0.15) / 2)
 
 
+def test_a_new_episode_forgets_the_one_before() -> None:
+    env = GovernanceVecEnv(FakeCore(num_envs=1, horizon=6))
+    strong, weak = np.full((AGENTS, 2), 1.0), np.zeros((AGENTS, 2))
+    env.reset()
+    env.step(strong)
+    env.reset()
+    for action in (weak, weak, strong, strong, weak, weak):
+        *_, dones, infos = env.step(action)
+        if dones.all():
+            assert infos[1]["episode"]["l"] == 2
+            assert infos[1]["costs"]["deficit"] == pytest.approx(action[0, 0])
+
+
 def test_the_last_observation_is_what_the_next_step_would_have_shown() -> None:
     short = GovernanceVecEnv(FakeCore(num_envs=2, horizon=9))
     long = GovernanceVecEnv(FakeCore(num_envs=2, horizon=90))
@@ -131,11 +144,11 @@ def test_the_last_observation_is_what_the_next_step_would_have_shown() -> None:
 
 
 def test_nothing_returned_is_changed_by_later_steps() -> None:
-    env = GovernanceVecEnv(FakeCore(num_envs=2))
+    env = GovernanceVecEnv(NullCore((BOARDS,), num_envs=2))
     kept = [env.reset()]
     copies = [kept[0].copy()]
     for _ in range(12):
-        observations, rewards, dones, _ = env.step(np.zeros((env.num_envs, 2)))
+        observations, rewards, dones, _ = env.step(np.zeros((env.num_envs, 1)))
         kept += [observations, rewards, dones]
         copies += [observations.copy(), rewards.copy(), dones.copy()]
     assert all(np.array_equal(a, b) for a, b in zip(kept, copies, strict=True))
@@ -156,7 +169,9 @@ def test_seed_gives_environment_i_the_seed_plus_i() -> None:
     assert both.seed(20) == [20] * AGENTS + [21] * AGENTS
     second = GovernanceVecEnv(FakeCore(num_envs=1))
     second.seed(21)
-    assert np.array_equal(both.reset()[AGENTS:], second.reset())
+    first_episode = second.reset()
+    assert np.array_equal(both.reset()[AGENTS:], first_episode)
+    assert not np.array_equal(second.reset(), first_episode)
 
 
 def test_attributes_of_the_core_and_of_rows() -> None:
