@@ -24,9 +24,11 @@ def _scenario_fault(name: str) -> str | None:
 
 
 def _device_fault(name: str) -> str | None:
-    if re.fullmatch(r"cpu|cuda(:\d+)?", name):
-        return None
-    return f"unknown choice {name!r}; known: cpu, cuda, cuda:0 ..."
+    import torch
+
+    found = torch.cuda.device_count()
+    known = ["cpu", *(["cuda"] if found else []), *(f"cuda:{i}" for i in range(found))]
+    return None if name in known else f"unknown choice {name!r}; here: {', '.join(known)}"
 
 
 def _name_fault(name: str) -> str | None:
@@ -74,4 +76,5 @@ class TrainSettings:
     experiment: ExperimentSettings
     seed: Annotated[int, Between(0, TRAINING_SEEDS - 1)]
     device: Annotated[str, Check(_device_fault)]
+    threads: Annotated[int, Between(1, 1024)]
     runs: str

@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+import torch
+
 import agents
 import envs
 from agents.policy import Policy
 from experiments.config import Config
+from experiments.errors import InputError
 from experiments.evaluate import evaluate
 from experiments.progress import progress
 from experiments.runs import FINISHED, INTERRUPTED, Metrics, Run, run_of, write_json
@@ -36,6 +39,7 @@ def train(config: Config, command: Sequence[str]) -> tuple[Run, bool]:
         Interrupted: on Ctrl-C.
     """
     run = run_of(config)
+    torch.set_num_threads(config.settings.threads)
     if run.finished:
         return run, False
     run.begin(config, command)
@@ -52,6 +56,8 @@ def compare(config: Config, policy: Policy) -> dict[str, Any]:
     env = envs.make(
         config.settings.scenario.id, **config.environment(settings.cities, settings.first_seed)
     )
+    if problems := agents.mismatches(policy, env.groups):
+        raise InputError([f"the policy does not fit the scenario: {text}" for text in problems])
     policies = {"policy": policy} | {
         name: agents.rule(name, env.groups) for name in settings.rivals
     }

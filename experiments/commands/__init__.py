@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import typer
 
-import experiments.commands.city as city
-import experiments.commands.evaluate as evaluate
-import experiments.commands.runs as runs
-import experiments.commands.scenario as scenario
-import experiments.commands.train as train
-
-MODULES = (train, evaluate, runs, scenario, city)
-"""In the order of `polislab --help`; each has `register(app)`."""
+COMMANDS = ("train", "evaluate", "runs", "scenario", "city", "model")
+"""Modules of this package in the order of `polislab --help`; each has `register(app)`."""
 
 
 def register(app: typer.Typer) -> None:
     """Add all commands to the application."""
-    for module in MODULES:
-        module.register(app)
+    for name in COMMANDS:
+        import_module(f"{__name__}.{name}").register(app)

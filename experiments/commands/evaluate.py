@@ -25,6 +25,8 @@ def evaluate(
 
     Example: polislab evaluate runs/train/0123456789ab/seed-0 experiment.evaluation.cities=50
     """
+    import torch
+
     import agents
     from experiments import config
     from experiments.errors import InputError
@@ -39,7 +41,9 @@ def evaluate(
         base = agents.provenance(folder).get("config")
     except agents.PolicyError as error:
         raise InputError([f"{folder}: {problem}" for problem in error.problems]) from None
-    result = compare(config.load(overrides or [], base=base), chosen)
+    loaded = config.load(overrides or [], base=base)
+    torch.set_num_threads(loaded.settings.threads)
+    result = compare(loaded, chosen)
     show(table(result["table"], "Welfare against today's policy on held-out cities"))
     show(table(result["differences"], "The policy minus others, city by city"))
     emit(result, json)
