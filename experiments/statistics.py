@@ -132,23 +132,23 @@ def student_test(
     """Interval and p-value from a bootstrap standard error and a Student quantile.
 
     A percentile interval of ten seeds is too short and cannot reach the far tail that a
-    correction for many comparisons asks for. Here the standard error comes from the bootstrap
-    (widened by ``sqrt(n / (n - 1))``) and the quantile from Student's t with n - 1 degrees of
-    freedom, n = seeds (or strata, where there is a single seed).
+    correction for many comparisons asks for. Here the standard error comes from the bootstrap,
+    widened by n / (n - 1) for what few seeds and strata hide, and the quantile from Student's t
+    with Satterthwaite's degrees of freedom for a variance of two sources. A single seed leaves
+    the strata as the only source.
     """
     scores = _matrix(values)
-    seeds, strata = scores.shape
-    units = seeds if seeds > 1 else strata
     estimate = float(statistic(scores[None])[0])
-    if units < 2:
+    if scores.size < 2:
         return GainTest(Interval(estimate, -np.inf, np.inf), 1.0)
     draws = stratified_bootstrap(scores, generator, statistic, replications, resample)
-    error = float(draws.std(ddof=1)) * np.sqrt(units / (units - 1))
-    reach = error * float(stats.t.ppf((1 + level) / 2, units - 1))
+    widening, freedom = _two_sources(scores)
+    error = float(draws.std(ddof=1)) * np.sqrt(widening)
+    reach = error * float(stats.t.ppf((1 + level) / 2, freedom))
     if error == 0.0:
         p_value = 0.0 if estimate > 0 else 1.0
     else:
-        p_value = float(stats.t.sf(estimate / error, units - 1))
+        p_value = float(stats.t.sf(estimate / error, freedom))
     return GainTest(Interval(estimate, estimate - reach, estimate + reach), p_value)
 
 
@@ -209,6 +209,27 @@ def binomial_interval(successes: int, count: int, level: float = 0.95) -> Interv
     failures = count - successes
     high = float(stats.beta.ppf(1 - tail, successes + 1, failures)) if failures else 1.0
     return Interval(successes / count, low, high)
+
+
+def _two_sources(scores: Floats) -> tuple[float, float]:
+    """Small-sample widening of the variance and degrees of freedom of a crossed sample.
+
+    The variance of the grand mean has a part from the seeds and one from the strata; each part
+    is known with n - 1 degrees of freedom.
+    """
+    parts, counts = [], []
+    for axis in (1, 0):
+        means = scores.mean(axis=axis)
+        if means.size > 1:
+            parts.append(float(means.var()) / means.size)
+            counts.append(means.size)
+    total = sum(parts)
+    if total <= 0:
+        return 1.0, float(max(counts) - 1)
+    shares = [part / total for part in parts]
+    pairs = list(zip(shares, counts, strict=True))
+    widening = sum(share * n / (n - 1) for share, n in pairs)
+    return widening, 1 / sum(share**2 / (n - 1) for share, n in pairs)
 
 
 def _matrix(values: ArrayLike) -> Floats:

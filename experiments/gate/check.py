@@ -95,5 +95,5 @@ def listing(words: list[str] | tuple[str, ...]) -> str:
 
 
 def plain(name: str) -> str:
-    """A variable's name as prose: "gva_per_job" -> "gva per job"."""
-    return name.replace("_", " ")
+    """A name as prose: "gva_per_job" -> "gva per job", "staff[parks]" -> "staff (parks)"."""
+    return name.replace("_", " ").replace("[", " (").replace("]", ")")

@@ -18,6 +18,22 @@ REFUSE_IF_FAILED = (0, 1, 2, 9, 10, 12)
 REFUSE_IF_FAILED_FOR_THE_DECISION = (3, 4)
 PILOT_UNLESS_PASSED = (5, 6, 7, 8, 11)
 
+TOPICS = {
+    0: "how recent the data are",
+    1: "the accuracy of the filter",
+    2: "whether new figures surprise the twin",
+    3: "how well the twin forecasts",
+    4: "whether its margins of error are honest",
+    5: "whether data inform what the benefit hinges on",
+    6: "the twin's word on past interventions",
+    7: "whether such settings were ever tried",
+    8: "a second opinion from logged decisions",
+    9: "the gain over today and over a simple rule",
+    10: "who would lose",
+    11: "whether the gain survives evasion, delay, lost data and another model",
+    12: "the winner's score on fresh draws",
+}
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -89,10 +105,10 @@ def aggregate(checks: Iterable[Check]) -> tuple[Decision, tuple[str, ...]]:
         return "refuse", tuple(_reason(check) for check in refusing + failed) + _gaps(
             untested, False
         )
+    benefits = tuple(_reason(found[n]) for n in (9, 10) if n in found and found[n].status == "pass")
     if failed or untested:
-        return "pilot", tuple(_reason(check) for check in failed) + _gaps(untested, True)
-    passed = tuple(_reason(check) for check in found.values() if check.number in (9, 10))
-    return "recommend", ("Every check of the gate passed.", *passed)
+        return "pilot", benefits + tuple(_reason(check) for check in failed) + _gaps(untested, True)
+    return "recommend", ("Every check of the gate passed.", *benefits)
 
 
 def _reason(check: Check) -> str:
@@ -101,11 +117,11 @@ def _reason(check: Check) -> str:
 
 
 def _gaps(untested: list[Check], at_best_pilot: bool) -> tuple[str, ...]:
-    """One reason for everything untested; which of it would weigh most is said."""
+    """One reason for everything untested."""
     if not untested:
         return ()
-    names = listing([f"{check.name} ({check.number})" for check in untested])
-    words = f"Not tested: {names}."
+    topics = listing([f"{TOPICS[check.number]} (check {check.number})" for check in untested])
+    words = f"Not tested: {topics}."
     if at_best_pilot:
         words += " What is untested is no failure, but without it a pilot is the most to advise."
     return (words,)

@@ -29,7 +29,7 @@ def check(evidence: Evidence, thresholds: Thresholds) -> Check:
         words = "The twin was not tried on past years, so its margins of error are not known."
         return Check(NUMBER, NAME, "untested", None, nominal, words, requirement=requirement)
     decisive, missing = decisive_variables(evidence, thresholds)
-    level = 1 - (1 - thresholds.number("calibration.band_level")) / len(rows)
+    level = row_level(len(rows), thresholds)
     statuses: dict[str, Status] = {}
     measures = []
     for row in rows:
@@ -64,11 +64,22 @@ def check(evidence: Evidence, thresholds: Thresholds) -> Check:
     )
 
 
+def coverage_band(row: BacktestRow, nominal: float, level: float) -> tuple[float, float]:
+    """Range in which the coverage of a calibrated forecast falls with probability ``level``."""
+    return binomial_band(row.n if row.n_effective is None else row.n_effective, nominal, level)
+
+
+def row_level(rows: int, thresholds: Thresholds) -> float:
+    """Level of one row's band so that all ``rows`` bands hold together (Bonferroni)."""
+    return 1 - (1 - thresholds.number("calibration.band_level")) / max(1, rows)
+
+
 def _measure(row: BacktestRow, nominal: float, level: float) -> Measure:
-    count = row.n if row.n_effective is None else row.n_effective
-    low, high = binomial_band(count, nominal, level)
+    low, high = coverage_band(row, nominal, level)
     inside = low <= row.coverage90 <= high
     label = f"{plain(row.variable)}, {row.horizon} y"
+    if row.part != "all":
+        label += f" ({row.part})"
     return Measure(label, row.coverage90, least=low, most=high, status="pass" if inside else "fail")
 
 

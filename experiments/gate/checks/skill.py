@@ -27,9 +27,7 @@ def check(evidence: Evidence, thresholds: Thresholds) -> Check:
     decisive, missing = decisive_variables(evidence, thresholds)
     statuses: dict[str, Status] = {}
     for row in rows:
-        statuses[row.variable] = worst(
-            [statuses.get(row.variable, "pass"), _row_status(row, limit)]
-        )
+        statuses[row.variable] = worst([statuses.get(row.variable, "pass"), row_status(row, limit)])
     for name in incomplete(decisive, rows, thresholds):
         statuses[name] = worst([statuses.get(name, "untested"), "untested"])
     needed = [statuses.get(name, "untested") for name in decisive] + ["untested" for _ in missing]
@@ -57,8 +55,8 @@ def _bound(row: BacktestRow) -> float:
     return row.crps_skill if row.crps_skill_low is None else row.crps_skill_low
 
 
-def _row_status(row: BacktestRow, limit: float) -> Status:
-    """A point estimate can fail the check; only an interval can pass it."""
+def row_status(row: BacktestRow, limit: float) -> Status:
+    """Status of one row: a point estimate can fail it, only an interval can pass it."""
     if row.crps_skill_low is not None:
         return "pass" if row.crps_skill_low > limit else "fail"
     beaten = row.crps_skill <= limit or row.twin >= min(row.persistence, row.drift)
@@ -70,7 +68,7 @@ def _measure(row: BacktestRow, limit: float) -> Measure:
     if row.part != "all":
         label += f" ({row.part})"
     return Measure(
-        label, row.crps_skill, row.crps_skill_low, None, limit, None, _row_status(row, limit)
+        label, row.crps_skill, row.crps_skill_low, None, limit, None, row_status(row, limit)
     )
 
 
