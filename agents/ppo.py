@@ -236,8 +236,8 @@ class PPOLearner:
         self.model._n_updates = segment * self.settings.rollouts_per_segment * self.settings.epochs
         if self.moments is not None:
             moments = _part(tensors, "moments.")
-            for name in MOMENTS:
-                setattr(self._moments(), name, moments[name].numpy())
+            self._moments().mean = moments["mean"].numpy()
+            self._moments().var = moments["var"].numpy()
             self._moments().count = float(moments["count"])
         return segment
 
