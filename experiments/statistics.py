@@ -193,13 +193,6 @@ def cvar(values: ArrayLike, share: float = 0.1, axis: int | None = None) -> Floa
     return np.asarray(ordered @ weights / weights.sum())
 
 
-def binomial_band(count: float, probability: float, level: float = 0.95) -> tuple[float, float]:
-    """Central band of an observed share when ``count`` trials succeed with ``probability``."""
-    trials = max(1, int(count))
-    low, high = stats.binom.interval(level, trials, probability)
-    return float(low) / trials, float(high) / trials
-
-
 def binomial_interval(successes: int, count: int, level: float = 0.95) -> Interval:
     """Exact (Clopper-Pearson) interval of a rate."""
     if not 0 <= successes <= count or count < 1:

@@ -11,6 +11,7 @@ from experiments.dossier.content import (
     Tried,
     Vintage,
 )
+from experiments.dossier.levers import lever_rows, setting
 from experiments.dossier.summary import (
     comparison_effects,
     cost_rows,
@@ -39,8 +40,10 @@ __all__ = [
     "district_effects",
     "fan",
     "group_effects",
+    "lever_rows",
     "read_tiles",
     "reversal_plan",
+    "setting",
     "stopping_rule",
     "to_json",
     "write_dossier",

@@ -58,8 +58,7 @@ def with_unit(value: float, unit: str) -> str:
         text = f"{amount:.2f}" if cents and amount >= 0.1 else figure(amount)
         sign = MINUS if value < 0 else ""
         return f"{sign}{_SYMBOLS[money]}{text}" + (f" / {per}" if per else "")
-    words = unit_words(unit)
-    return f"{figure(value)} {words}".strip()
+    return f"{figure(value)} {unit_words(unit)}".strip()
 
 
 def unit_words(unit: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -81,10 +80,8 @@ def render(dossier: Dossier) -> str:
         meaning=meaning,
         comparison=effect_chart(dossier.comparison) if dossier.comparison else None,
         governors=[
-            (governor, [_lever(lever) for lever in levers])
-            for governor, levers in itertools.groupby(
-                sorted(moved, key=lambda lever: lever.governor), lambda lever: lever.governor
-            )
+            (governor, [_lever(lever) for lever in moved if lever.governor == governor])
+            for governor in dict.fromkeys(lever.governor for lever in moved)
         ],
         unmoved=[plain(lever.lever) for lever in dossier.levers if _unmoved(lever)],
         groups=effect_chart(dossier.groups) if dossier.groups else None,

@@ -132,8 +132,22 @@ def test_pages_of_every_verdict(gain, seeds, verdict, stop):
 
 
 def test_levers_show_today_and_proposed_and_what_stays(page):
-    assert "£0 / trip → £1.90 / trip" in " ".join(page.text.split())
-    assert "Left as today: council tax, training." in page.text
+    text = " ".join(page.text.split())
+    assert "£0 / entry → £1.89 / entry" in text
+    assert "5 % of income → 4.7 % of income" in text
+    stays = text.partition("Left as today: ")[2].partition(".")[0]
+    assert "property tax" in stays
+    assert "toll" not in stays
+
+
+def test_lever_rows_read_the_lever_table():
+    rows = {row.lever: row for row in ds.lever_rows({"fare": 0.003}, "GBP", 2000.0)}
+    fare = rows["fare"]
+    assert (fare.today, fare.proposed, fare.unit) == (pytest.approx(1.0), 1.5, "GBP/trip")
+    assert rows["property_tax"].today == 0.8
+    with pytest.raises(KeyError, match="free_lunch"):
+        ds.lever_rows({"free_lunch": 1.0}, "GBP", 2000.0)
+    assert ds.setting(np.arange(101.0)) == pytest.approx((50, 5, 95))
 
 
 def test_map_has_a_tile_for_every_borough(page):

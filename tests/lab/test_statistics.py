@@ -101,12 +101,6 @@ def test_cvar_counts_the_border_in_part():
     assert st.cvar([1.0, 2.0, 3.0, 4.0, 5.0], 0.3) == pytest.approx((1.0 + 0.5 * 2.0) / 1.5)
 
 
-def test_binomial_band_holds_its_level():
-    low, high = st.binomial_band(200, 0.9)
-    shares = np.random.default_rng(7).binomial(200, 0.9, 20_000) / 200
-    assert 0.95 <= ((shares >= low) & (shares <= high)).mean() <= 0.975
-
-
 def test_binomial_interval_is_clopper_pearson():
     ours = st.binomial_interval(3, 40)
     exact = scipy.stats.binomtest(3, 40).proportion_ci(method="exact")

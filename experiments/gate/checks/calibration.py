@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from envs.twin.scores import binomial_band
 from experiments.gate.check import Check, Measure, Status, listing, percent, plain
 from experiments.gate.checks.decisive import (
     decision_rows,
@@ -11,7 +12,6 @@ from experiments.gate.checks.decisive import (
 )
 from experiments.gate.evidence import BacktestRow, Evidence
 from experiments.gate.thresholds import Thresholds
-from experiments.statistics import binomial_band
 
 NUMBER, NAME = 4, "calibration"
 
@@ -66,7 +66,8 @@ def check(evidence: Evidence, thresholds: Thresholds) -> Check:
 
 def coverage_band(row: BacktestRow, nominal: float, level: float) -> tuple[float, float]:
     """Range in which the coverage of a calibrated forecast falls with probability ``level``."""
-    return binomial_band(row.n if row.n_effective is None else row.n_effective, nominal, level)
+    count = row.n if row.n_effective is None else row.n_effective
+    return binomial_band(max(1, int(count)), nominal, level)
 
 
 def row_level(rows: int, thresholds: Thresholds) -> float:
