@@ -30,7 +30,7 @@ from torch import Tensor
 from agents.files import write_atomic
 from agents.network import NetworkPolicy
 from agents.policy import GroupLike
-from agents.ppo_settings import TRAINING_SEEDS, PPOSettings
+from agents.ppo_settings import PPOSettings, training_seed
 
 MODULES = {"tanh": torch.nn.Tanh, "relu": torch.nn.ReLU}
 OBSERVATION_BOUND = 10.0
@@ -123,9 +123,8 @@ class PPOLearner:
         )
 
     def _segment_seed(self, segment: int) -> int:
-        """Seed of a segment's first row; all rows stay below the seeds of evaluation."""
-        drawn = int(np.random.SeedSequence([self.seed, segment]).generate_state(1)[0])
-        return drawn % (TRAINING_SEEDS - self.settings.num_envs)
+        """Seed of a segment's first row."""
+        return training_seed(self.seed, segment, self.settings.num_envs)
 
     def train(self, segment: int, tick: Callable[[], None]) -> Iterator[dict[str, float]]:
         """Train one segment; yields the metrics of each rollout.

@@ -5,13 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
+import numpy as np
+
 from agents.network import ACTIVATIONS, Width
 from agents.schema import Between, Fraction, OneOf
 
+Count = Annotated[int, Between(1, 10**9)]
 TRAINING_SEEDS = 10_000_000
 """Training draws seeds below this number; evaluation and the gate draw theirs from it upwards."""
 
-Count = Annotated[int, Between(1, 10**9)]
+
+def training_seed(run: int, part: int, rows: int) -> int:
+    """Seed of the first of `rows` rows for a part of a run; all stay below `TRAINING_SEEDS`."""
+    drawn = int(np.random.SeedSequence([run, part]).generate_state(1)[0])
+    return drawn % (TRAINING_SEEDS - rows)
 
 
 @dataclass(frozen=True)

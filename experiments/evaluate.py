@@ -13,12 +13,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from rich.table import Table
-from scipy import stats
 
 from agents.policy import Policy
+from experiments.statistics import interquartile_mean, percentile_interval, pooled_mean
 
 Floats = NDArray[np.float64]
-RESAMPLES = 2000
 MONTHLY_DISCOUNT = 0.9975
 
 
@@ -104,13 +103,12 @@ def _episode(env: Any, policy: Policy, seed: int, tick: Any) -> tuple[dict[str, 
 
 def summary(values: Floats) -> dict[str, float]:
     """Mean, interquartile mean and bootstrap 95 % interval of the mean over cities."""
-    draws = np.random.default_rng(0).integers(len(values), size=(RESAMPLES, len(values)))
-    low, high = np.quantile(values[draws].mean(axis=1), [0.025, 0.975])
+    interval = percentile_interval(values[:, None], np.random.default_rng(0), pooled_mean)
     return {
-        "mean": float(values.mean()),
-        "iqm": float(stats.trim_mean(values, 0.25)),
-        "low": float(low),
-        "high": float(high),
+        "mean": interval.estimate,
+        "iqm": float(interquartile_mean(values)),
+        "low": interval.low,
+        "high": interval.high,
     }
 
 

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Any
 
+from agents.planner import PlannerSettings
 from agents.ppo_settings import TRAINING_SEEDS, PPOSettings
 from agents.rules import RULES
 from agents.schema import Between, Check, Fraction, OneOf, closest
@@ -13,7 +14,11 @@ from experiments.cities import city_fault
 
 DYNAMICS = ("steady", "trend", "shocks", "crisis")
 EVALUATION_SEEDS = (TRAINING_SEEDS, 2**31)
-AGENTS: dict[str, type] = {"ppo": PPOSettings, **{k: rule.Settings for k, rule in RULES.items()}}
+AGENTS: dict[str, type] = {
+    "ppo": PPOSettings,
+    "plan": PlannerSettings,
+    **{k: rule.Settings for k, rule in RULES.items()},
+}
 
 
 def _scenario_fault(name: str) -> str | None:

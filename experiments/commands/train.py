@@ -50,8 +50,8 @@ def _run(job: object) -> dict[str, object]:
     """Train one configuration and show its evaluation."""
     from experiments.config import Config
     from experiments.evaluate import table
+    from experiments.learning import Interrupted
     from experiments.runs import read_json
-    from experiments.train import Interrupted
     from experiments.train import train as work
 
     assert isinstance(job, Config)

@@ -1,0 +1,99 @@
+"""How each kind of agent comes to its policy inside a run folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from dataclasses import asdict
+from typing import Any
+
+import agents
+import envs
+from agents.policy import Policy
+from experiments.config import Config
+from experiments.progress import progress
+from experiments.runs import INTERRUPTED, Metrics, Run
+
+
+class Interrupted(KeyboardInterrupt):
+    """Training was stopped by hand; the message says what the same command will do."""
+
+    def __init__(self, run: Run, next_time: str) -> None:
+        self.run = run
+        run.mark(INTERRUPTED)
+        super().__init__(f"Interrupted: {run.folder}. {next_time}")
+
+
+class Log:
+    """Metrics of a run in `metrics.csv` and for TensorBoard."""
+
+    def __init__(self, run: Run, keep: int) -> None:
+        """Continue after the first `keep` rows."""
+        from stable_baselines3.common.logger import TensorBoardOutputFormat
+
+        self.metrics = Metrics(run.folder / "metrics.csv", keep)
+        self.board = TensorBoardOutputFormat(str(run.folder / "tensorboard"))
+
+    def add(self, row: Mapping[str, Any], step: float) -> None:
+        self.metrics.add(row)
+        self.board.write(dict(row), dict.fromkeys(row, ()), int(step))
+
+    def close(self) -> None:
+        self.board.close()
+
+
+def follow_rule(config: Config, run: Run) -> Policy:
+    """A rule: nothing is learned."""
+    env = envs.make(config.settings.scenario.id, **config.environment(1, config.settings.seed))
+    return agents.rule(config.kind, env.groups, asdict(config.agent))
+
+
+def learn_by_ppo(config: Config, run: Run) -> Policy:
+    """Proximal policy optimisation; a stopped run continues at its last segment."""
+    from agents.ppo import PPOLearner
+
+    settings = config.settings
+    env = envs.sb3_vec_env(
+        settings.scenario.id, **config.environment(config.agent.num_envs, settings.seed)
+    )
+    groups, episode = env.core.groups, env.core.steps_per_episode
+    learner = PPOLearner(config.agent, env, groups, episode, settings.seed, settings.device)
+    start = learner.restore(run.checkpoint)
+    segment, done = start, start * config.agent.rollouts_per_segment
+    steps = learner.rollout_steps
+    try:
+        with (
+            closing(Log(run, keep=done)) as log,
+            progress("training", learner.rollouts * steps, "steps", done * steps) as tick,
+        ):
+            for segment in range(start, learner.segments):
+                for row in learner.train(segment, tick):
+                    log.add(row, row["env_steps"])
+                learner.save(run.checkpoint, segment + 1)
+    except KeyboardInterrupt:
+        kept = f"The same command resumes it at segment {segment + 1} of {learner.segments}."
+        raise Interrupted(run, kept) from None
+    return learner.policy()
+
+
+def search_plan(config: Config, run: Run) -> Policy:
+    """The best constant plan by gradient; a stopped search starts over."""
+    from agents.planner import Planner
+
+    settings = config.settings
+
+    def make(rows: int) -> Any:
+        return envs.make(settings.scenario.id, **config.environment(rows, settings.seed))
+
+    planner = Planner(config.agent, make, settings.seed)
+    total = config.agent.iterations * planner.env.steps_per_episode
+    try:
+        with closing(Log(run, keep=0)) as log, progress("planning", total, "steps") as tick:
+            for row in planner.search(tick):
+                log.add(row, row["iteration"])
+    except KeyboardInterrupt:
+        raise Interrupted(run, "The same command starts the search again.") from None
+    return planner.policy()
+
+
+LEARNERS: dict[str, Callable[[Config, Run], Policy]] = {"ppo": learn_by_ppo, "plan": search_plan}
