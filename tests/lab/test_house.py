@@ -210,3 +210,10 @@ def test_hooks_use_the_tools_of_the_environment_and_no_network() -> None:
     assert {hook["language"] for hook in entries} == {"system"}
     assert {hook["id"] for hook in entries} == {"ruff", "ruff-format", "mypy", "lint-imports"}
     assert all(hook["entry"].startswith(".venv/bin/") for hook in entries)
+
+
+def test_contributing_names_places_that_exist() -> None:
+    text = (REPOSITORY / "CONTRIBUTING.md").read_text()
+    places = re.findall(r"`((?:envs|agents|experiments|configs|tests)/[^`<]*)", text)
+    assert len(places) > 10
+    assert [place for place in places if not (REPOSITORY / place).exists()] == []
