@@ -63,6 +63,18 @@ def test_student_test_keeps_its_promise_with_few_seeds():
     assert above / 400 <= 0.05
 
 
+def test_where_only_seeds_vary_it_is_the_classical_t_interval():
+    generator = np.random.default_rng(8)
+    seeds = generator.normal(0.4, 1, 5)
+    test = st.student_test(
+        np.repeat(seeds[:, None], 12, axis=1), generator, st.pooled_mean, replications=40_000
+    )
+    exact = scipy.stats.ttest_1samp(seeds, 0, alternative="greater")
+    ends = scipy.stats.ttest_1samp(seeds, 0).confidence_interval(0.95)
+    assert (test.interval.low, test.interval.high) == pytest.approx((ends.low, ends.high), rel=0.03)
+    assert test.p_value == pytest.approx(exact.pvalue, rel=0.03)
+
+
 def test_student_interval_and_p_value_agree():
     generator = np.random.default_rng(5)
     for shift in (0.2, 0.6, 1.0):
