@@ -62,8 +62,8 @@ def find_city(city: Path | str) -> Path:
     if len(named) > 1:
         listed = " and ".join(str(folder) for folder in named)
         raise PackageError(
-            str(city),
             [f"{city}: two packages of one name: {listed}; expected one (or give its folder)"],
+            str(city),
         )
     if named:
         return named[0]
@@ -77,7 +77,7 @@ def find_city(city: Path | str) -> Path:
     hint = f" (did you mean {close[0]}?)" if close else ""
     known = ", ".join(names) or "none"
     raise PackageError(
-        str(city), [f"city: {str(city)!r}; expected one of {known}, or a package's folder{hint}"]
+        [f"city: {str(city)!r}; expected one of {known}, or a package's folder{hint}"], str(city)
     )
 
 
@@ -94,7 +94,7 @@ def list_cities() -> list[CityEntry]:
         if name == other
     ]
     if problems:
-        raise PackageError("cities", problems)
+        raise PackageError(problems, "cities")
     return [_entry(name, title, folder) for name, title, folder in packages]
 
 

@@ -149,17 +149,17 @@ def read_package(folder: Path | str, now: datetime.date | None = None) -> CityPa
     folder = folder.parent if folder.name == FILE else folder
     problems = Problems()
     if not folder.is_dir():
-        raise PackageError(folder, [f"{folder}: no such folder; expected a city package"])
+        raise PackageError([f"{folder}: no such folder; expected a city package"], folder)
     descriptor = read_descriptor(folder, problems)
     if descriptor is None:
-        raise PackageError(folder, problems.lines())
+        raise PackageError(problems.lines(), folder)
     today = month_index(now or datetime.date.today())
     with workspace() as connection:
         currency = check_tables(
             connection, descriptor.paths, folder, descriptor.currency, today, problems
         )
         if problems:
-            raise PackageError(folder, problems.lines())
+            raise PackageError(problems.lines(), folder)
         return _package(connection, folder, descriptor, currency, tuple(problems.warnings))
 
 

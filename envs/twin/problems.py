@@ -13,15 +13,15 @@ class PackageError(ValueError):
     """A city package that cannot be used.
 
     Attributes:
-        folder: the package, as it was named.
         problems: one line a problem: ``file, row, column: value; expected ...``.
+        folder: the package, as it was named.
     """
 
-    def __init__(self, folder: Path | str, problems: Sequence[str]) -> None:
+    def __init__(self, problems: Sequence[str], folder: Path | str = "") -> None:
         self.folder = str(folder)
         self.problems = list(problems)
         count = len(self.problems)
-        heading = f"{self.folder}: {count} problem{'s' if count != 1 else ''}"
+        heading = f"{self.folder or 'package'}: {count} problem{'s' if count != 1 else ''}"
         super().__init__("\n".join([heading, *(f"  {problem}" for problem in self.problems)]))
 
 
@@ -49,8 +49,9 @@ class Problems:
     warnings: list[str] = field(default_factory=list)
     _found: list[str | _Kind] = field(default_factory=list)
 
-    def __bool__(self) -> bool:
-        return bool(self._found)
+    def __len__(self) -> int:
+        """Number of problems recorded, bad cells of one kind counted once."""
+        return len(self._found)
 
     def add(self, text: str) -> None:
         """Record a problem that has no row, already in words."""

@@ -95,7 +95,10 @@ def load(
     others = [column for column in header if column not in known]
     problems.warn([f"{shown}, column {column}: not known, left out" for column in others], shown)
     columns = [*layout.required, *layout.optional]
-    cells = [quoted(column) if column in known else f"'' AS {column}" for column in columns]
+    cells = [
+        f"coalesce({quoted(column)}, '') AS {column}" if column in known else f"'' AS {column}"
+        for column in columns
+    ]
     try:
         connection.execute(
             f"""CREATE TABLE {layout.name} AS
@@ -217,13 +220,16 @@ def _header(path: Path, shown: str, layout: Layout, problems: Problems) -> list[
     if not header:
         problems.add(f"{shown}: empty; expected {expected}")
         return None
-    before = len(problems.lines())
+    if len(header) == 1 and (";" in header[0] or "\t" in header[0]):
+        problems.cell(shown, 1, "1", header[0], f"{expected}, separated by commas")
+        return None
+    before = len(problems)
     for column in layout.required:
         if column not in header:
             problems.add(f"{shown}, row 1: column {column} missing; expected {expected}")
     for column in sorted({column for column in header if header.count(column) > 1}):
         problems.cell(shown, 1, column, column, "each column once")
-    return header if len(problems.lines()) == before else None
+    return header if len(problems) == before else None
 
 
 _REJECTED = {
@@ -241,7 +247,9 @@ def _rejected(
     rejected = connection.execute(
         f"""SELECT error_type::VARCHAR, line, column_name, csv_line,
             count(*) OVER (PARTITION BY error_type), row_number() OVER kind
-        FROM {name}_rejected WINDOW kind AS (PARTITION BY error_type ORDER BY line, column_idx)
+        FROM (SELECT * FROM {name}_rejected
+            QUALIFY row_number() OVER (PARTITION BY line, error_type ORDER BY column_idx) = 1)
+        WINDOW kind AS (PARTITION BY error_type ORDER BY line)
         QUALIFY row_number() OVER kind <= {SHOWN_PER_KIND} ORDER BY line"""
     ).fetchall()
     for error, line, column, content, count, place in rejected:
