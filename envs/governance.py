@@ -1,50 +1,255 @@
-"""What a batched governance environment is made of: groups of governors, results of a step.
+"""The batched governance environment: groups of governors over many copies of a city.
 
-Shapes: B environments (rows), n agents of a group, S numbers of global state.
+Shapes: B environments (rows), n agents of a group, S numbers of global state, D districts,
+K household types. One step is ``months_per_step`` months. Every governed row is paired with
+a twin row under the status quo and the same shocks; welfare counts against the twin.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 
+from envs.city import tree, welfare
+from envs.city.dynamics import Dynamics
+from envs.city.indicators import INDICATORS, change, city_values, first_values
+from envs.city.levers import baseline_policy
+from envs.city.model import City, CityState, Flows, no_shocks
+from envs.city.valuation import discount_factor, shadow_prices
+from envs.groups import Group, StepResult
+from envs.scenario import Scenario, Scene
 
-@dataclass(frozen=True)
-class Group:
-    """A homogeneous group of governors: same observations, same levers, same named costs."""
-
-    name: str
-    agents: tuple[str, ...]
-    observation_names: tuple[str, ...]
-    action_names: tuple[str, ...]
-    cost_names: tuple[str, ...] = ()
-    budgets: tuple[float, ...] = ()
-
-    @property
-    def size(self) -> int:
-        """Number of agents n."""
-        return len(self.agents)
+#: Reward per month of income (fixed, so that returns are of order one to ten).
+REWARD_SCALE = 10.0
+#: Observations are clipped to plus or minus this bound.
+OBSERVATION_BOUND = 10.0
 
 
-@dataclass(frozen=True)
-class StepResult:
-    """One step of all rows; done rows (terminated or truncated) are already reset.
+class GovernanceEnv:
+    """A scenario on one or more calibrated cities, ``num_envs`` rows at once.
 
-    observations: group -> Tensor [B, n, observations]; of the new episode where a row is done
-    rewards: group -> Tensor [B, n]
-    costs: group -> Tensor [B, n, C], columns named by `Group.cost_names`
-    terminated, truncated: Tensor [B] bool
-    info: "final_observations" (like observations, valid where done), "state" Tensor [B, S],
-        "welfare" and "indicators" dict[str, Tensor [B]], "welfare_by_type" Tensor [B, K],
-        "welfare_by_district" Tensor [B, D]
+    With several cities, row i is city ``(seed + i) % cities``, so that a row is the same
+    city whatever batch it is part of.
+
+    The reward of a governor mixes the discounted flow of overall welfare against the paired
+    status-quo twin with its own indicator (weight ``local_weight``); the last step adds the
+    value of the stocks left behind, priced by co-states, and terminates.
     """
 
-    observations: Mapping[str, Tensor]
-    rewards: Mapping[str, Tensor]
-    costs: Mapping[str, Tensor]
-    terminated: Tensor
-    truncated: Tensor
-    info: Mapping[str, Any]
+    def __init__(
+        self,
+        scenario_id: str,
+        scenario: Scenario,
+        city: City,
+        num_envs: int,
+        seed: int,
+        dtype: torch.dtype = torch.float32,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.scenario = scenario_id
+        self.options = scenario
+        self.num_envs = num_envs
+        self.device = torch.device(device)
+        self.dtype = dtype
+        self.city = city
+        self.months_per_step = scenario.months_per_step
+        self.steps_per_episode = scenario.horizon // scenario.months_per_step
+        self.groups: tuple[Group, ...] = scenario.groups(city)
+
+        cast = city.to(dtype, device)
+        prices = tree.to(shadow_prices(city), dtype, device)
+        if city.rows > 1:
+            index = (torch.arange(num_envs) + seed) % city.rows
+            cast, prices = cast.select(index), tree.take(prices, index)
+        pairs = torch.arange(2 * num_envs, device=self.device) % num_envs
+        shared = cast.rows == 1
+        self._model = cast if shared else cast.select(pairs)
+        self._governed = cast if shared else cast.select(pairs[:num_envs])
+        self._start = self._model.initial(2 * num_envs)
+        with torch.no_grad():
+            self._reference = welfare.reference(self._model)
+            like = self._start.planning.home_rent
+            _, flows = self._model.step(self._start, {}, no_shocks(*like.shape, like))
+            self._first = self._quiet_flows(flows)
+            self._start_values = first_values(self._model, self._start, self._first)
+            self._beta = discount_factor(self._model)
+        self._prices = prices
+        self._status_quo = baseline_policy(2 * num_envs, city.districts, dtype, self.device)
+        self._dynamics = Dynamics(
+            scenario.dynamics, num_envs, city.districts, scenario.horizon, like
+        )
+        self._clock = torch.zeros(num_envs, dtype=torch.long, device=self.device)
+        self._state: CityState = self._start
+        self._flows: Flows = self._first
+        self.state_size = self._global_state().shape[-1]
+        self.reset(seed)
+
+    def reset(
+        self, seed: int | Sequence[int] | None = None, options: Mapping[str, Any] | None = None
+    ) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Start new episodes in every row.
+
+        Args:
+            seed: row i uses ``seed + i`` (or ``seed[i]``); None continues the rows' streams.
+        """
+        if seed is not None:
+            seeds = range(seed, seed + self.num_envs) if isinstance(seed, int) else seed
+            if len(seeds) != self.num_envs:
+                raise ValueError(f"{len(seeds)} seeds for {self.num_envs} environments")
+            for row, value in enumerate(seeds):
+                self._dynamics.seed(row, int(value))
+        self._restart(list(range(self.num_envs)))
+        return self._observations(), {"state": self._global_state()}
+
+    @torch.no_grad()
+    def step(self, actions: Mapping[str, Tensor]) -> StepResult:
+        """Govern all rows for one step with actions ``[B, n, act]`` in [-1, 1]."""
+        requested = self._requested(actions)
+        beta = self._beta
+        flow = torch.zeros(self.num_envs, dtype=self.dtype, device=self.device)
+        monthly: list[welfare.Welfare] = []
+        for month in range(self.months_per_step):
+            shocks = tree.tree_map(lambda x: torch.cat([x, x]), self._dynamics.advance())
+            self._state, self._flows = self._model.step(
+                self._state, requested, shocks, self.options.budget
+            )
+            now = welfare.evaluate(self._model, self._reference, self._flows)
+            gain = now.total[: self.num_envs] - now.total[self.num_envs :]
+            flow = flow + gain * (beta**month)[: self.num_envs]
+            monthly.append(now)
+        self._clock = self._clock + 1
+        terminated = self._clock >= self.steps_per_episode
+        ended = self._terminal_value()
+        scene = self._scene()
+        whole = REWARD_SCALE * (flow + torch.where(terminated, ended, torch.zeros_like(ended)))
+        local = self.options.goals(scene)
+        mix = self.options.local_weight
+        rewards = {
+            group.name: (1 - mix) * whole.unsqueeze(-1) + mix * local[group.name]
+            for group in self.groups
+        }
+        costs = self.options.costs(scene)
+        info = self._report(monthly, flow, ended, terminated)
+        observations = self._observations()
+        info["final_observations"] = observations
+        if bool(terminated.any()):
+            self._restart(torch.nonzero(terminated).flatten().tolist())
+            observations = self._observations()
+        return StepResult(
+            observations, rewards, costs, terminated, torch.zeros_like(terminated), info
+        )
+
+    def physical(self, actions: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Lever settings in physical units that actions ask for, ``[B, *lever shape]``."""
+        requested = self._requested(actions)
+        return {name: value[: self.num_envs] for name, value in requested.items()}
+
+    def _requested(self, actions: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        clipped = {
+            name: torch.as_tensor(a, dtype=self.dtype, device=self.device).clamp(-1, 1)
+            for name, a in actions.items()
+        }
+        today = {name: x[: self.num_envs] for name, x in self._status_quo.items()}
+        governed = self.options.request(clipped, today)
+        return {
+            name: torch.cat([governed[name], x[self.num_envs :]])
+            for name, x in self._status_quo.items()
+        }
+
+    def _restart(self, rows: list[int]) -> None:
+        """Put rows and their twins back to the first state and draw new shocks."""
+        self._dynamics.reset(rows)
+        if len(rows) == self.num_envs:
+            self._state, self._flows = self._start, self._first
+            self._clock = torch.zeros_like(self._clock)
+            return
+        mask = torch.zeros(self.num_envs, dtype=torch.bool, device=self.device)
+        mask[rows] = True
+        both = torch.cat([mask, mask])
+        self._state = tree.where(both, self._start, self._state)
+        self._flows = tree.where(both, self._first, self._flows)
+        self._clock = torch.where(mask, torch.zeros_like(self._clock), self._clock)
+
+    def _quiet_flows(self, flows: Flows) -> Flows:
+        rows = 2 * self.num_envs
+        return tree.tree_map(
+            lambda x: x if x.shape[0] == rows else x.expand(rows, *x.shape[1:]), flows
+        )
+
+    def _terminal_value(self) -> Tensor:
+        """Value of the stocks beyond the twin's ``[B]``, months of income."""
+        n = self.num_envs
+        value = torch.zeros(n, dtype=self.dtype, device=self.device)
+        pairs = zip(tree.leaves(self._state), tree.leaves(self._prices), strict=True)
+        for (_, stock), (_, price) in pairs:
+            gap = (stock[:n] - stock[n:]) * price
+            value = value + gap.reshape(n, -1).sum(-1)
+        return value
+
+    def _scene(self) -> Scene:
+        n = self.num_envs
+
+        def governed(x: Tensor) -> Tensor:
+            return x[:n]
+
+        def twin(x: Tensor) -> Tensor:
+            return x[n:]
+
+        return Scene(
+            city=self._governed,
+            state=tree.tree_map(governed, self._state),
+            flows=tree.tree_map(governed, self._flows),
+            twin_state=tree.tree_map(twin, self._state),
+            twin_flows=tree.tree_map(twin, self._flows),
+            start={name: x[:n] for name, x in self._start_values.items()},
+        )
+
+    def _observations(self) -> dict[str, Tensor]:
+        raw = self.options.observe(self._scene())
+        return {
+            name: x.clamp(-OBSERVATION_BOUND, OBSERVATION_BOUND) for name, x in raw.items()
+        }
+
+    def _global_state(self) -> Tensor:
+        """Normalised indicators and levers in force of the governed rows ``[B, S]``."""
+        scene = self._scene()
+        values = city_values(scene.city, scene.state, scene.flows)
+        columns = [change(INDICATORS[k], v, scene.start[k]) for k, v in values.items()]
+        elapsed = self._clock.to(self.dtype) / self.steps_per_episode
+        state = torch.stack([*columns, elapsed], -1)
+        return state.clamp(-OBSERVATION_BOUND, OBSERVATION_BOUND)
+
+    def _report(
+        self,
+        monthly: list[welfare.Welfare],
+        flow: Tensor,
+        ended: Tensor,
+        terminated: Tensor,
+    ) -> dict[str, Any]:
+        """Un-aggregated welfare and indicators of the step, against the twin."""
+        n = self.num_envs
+
+        def gap(values: list[Tensor]) -> Tensor:
+            mean = torch.stack(values).mean(0)
+            return mean[:n] - mean[n:]
+
+        parts: dict[str, Tensor] = {
+            "overall": flow,
+            "terminal": torch.where(terminated, ended, torch.zeros_like(ended)),
+        }
+        for name, aversion in welfare.ATKINSON.items():
+            base = self._reference.total / self._reference.people.sum(-1)
+            parts[name] = gap([w.atkinson(aversion) / base for w in monthly])
+        for name in welfare.POPULATION:
+            parts[name] = gap([getattr(w, name) for w in monthly])
+        scene = self._scene()
+        return {
+            "welfare": parts,
+            "welfare_by_type": gap([w.by_type for w in monthly]),
+            "welfare_by_district": gap([w.by_district for w in monthly]),
+            "indicators": city_values(scene.city, scene.state, scene.flows),
+            "state": self._global_state(),
+        }

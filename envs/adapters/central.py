@@ -12,7 +12,7 @@ from envs import registry
 from envs.adapters.layout import OBSERVATION_BOUND, Array, BatchedCore, box
 from envs.adapters.picture import METADATA
 from envs.adapters.single import SingleEnvironment, named_costs
-from envs.governance import Group
+from envs.groups import Group
 
 
 class CentralEnv(gymnasium.Env[Array, Array]):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from envs.adapters.layout import Layout
-from envs.governance import StepResult
+from envs.groups import StepResult
 
 
 class Episodes:

@@ -15,7 +15,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 from torch import Tensor
 
-from envs.governance import Group, StepResult
+from envs.groups import Group, StepResult
 
 Array = NDArray[np.float32]
 

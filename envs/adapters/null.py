@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from envs.adapters.layout import BatchedCore
-from envs.governance import Group, StepResult
+from envs.groups import Group, StepResult
 
 #: Different prebuilt observations and rewards, handed out in turn.
 POOL = 16

@@ -17,7 +17,7 @@ from envs import registry
 from envs.adapters.episodes import Episodes
 from envs.adapters.layout import OBSERVATION_BOUND, Array, BatchedCore, Layout, box, to_numpy
 from envs.adapters.picture import Frame, check_render_mode
-from envs.governance import StepResult
+from envs.groups import StepResult
 
 #: At most this many environments are drawn in one picture.
 PICTURES = 9

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from envs.adapters.layout import Array, BatchedCore, to_numpy
 from envs.adapters.picture import Frame, check_render_mode
-from envs.governance import Group
+from envs.groups import Group
 
 #: Entries of the core's info that a single view passes on, beside the costs.
 INFO_KEYS = ("welfare", "welfare_by_type", "welfare_by_district", "indicators")

@@ -18,16 +18,10 @@ _SHARP = 40.0
 @dataclass(frozen=True)
 class HouseholdFundamentals:
     """participation: ``[b]`` workers per resident; money: ``[b]`` local wage over the unit of
-    money levers; surplus: ``[b]`` quasi-rents and quasi-profits of residents, k$/month."""
+    money levers."""
 
     participation: Tensor
     money: Tensor
-    surplus: Tensor
-
-
-def ownership(p: Parameters, land_surplus: Tensor, profit_surplus: Tensor) -> Tensor:
-    """Quasi-rents and quasi-profits that residents own ``[B]`` k$/month."""
-    return p.b.own_rents * land_surplus + p.b.own_profits * profit_surplus
 
 
 def budget(
@@ -40,24 +34,22 @@ def budget(
     services: ServiceUse,
     keep_income: Tensor,
     dividend: Tensor,
-    owned: Tensor,
 ) -> Income:
     """Gross, net and disposable income per resident ``[B, D, K]``.
 
     Args:
         pay: ``[B, D, K]`` expected pay of an efficiency unit by residence.
         keep_income: ``[B]`` share of pay kept. dividend: ``[B]`` k$ per resident.
-        owned: ``[B]`` ``ownership`` this month; its change since the first year is paid
-            out in proportion to earning power.
+
+    Quasi-rents and quasi-profits are not part of a resident's budget: they belong to owners,
+    who keep them whoever moves in (MODEL section 22.3), and enter welfare there.
     """
     efficiency = p.bd.efficiency.unsqueeze(1)
     gross = efficiency * (f.participation * market.effort).reshape(-1, 1, 1) * pay
     net = gross * keep_income.reshape(-1, 1, 1)
-    units = (residents.people * efficiency).sum((1, 2))
-    per_head = efficiency * ((owned - f.surplus) / units).reshape(-1, 1, 1)
     rebate = (policy["rebate"] * f.money.unsqueeze(-1)).unsqueeze(1)
     burden = p.b.compliance * (policy["audit"] - LEVERS["audit"].default)
-    extra = (rebate + dividend.reshape(-1, 1, 1) + per_head - services.fees) / net - burden.reshape(
+    extra = (rebate + dividend.reshape(-1, 1, 1) - services.fees) / net - burden.reshape(
         -1, 1, 1
     )
     ratio = _LEAST + softplus(_SHARP * (1 + extra - _LEAST)) / _SHARP

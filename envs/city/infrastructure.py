@@ -163,9 +163,11 @@ def advance(
     p: Parameters,
     traffic: Traffic,
     policy: Policy,
+    upkeep_scale: Tensor,
     scale: Tensor,
 ) -> InfrastructureState:
-    """Perceived times, stocks and condition; ``scale`` ``[B]`` is paid over requested."""
+    """Perceived times, stocks and condition; ``upkeep_scale`` ``[B, D]`` and ``scale`` ``[B]``
+    are paid over requested spending."""
     paid = scale.unsqueeze(-1)
     wear = p.bd.delta_g / 12
     road_pipe, built = erlang(s.road_pipe, wear * f.road * policy["road"] * paid, p.bd.lag_g)
@@ -173,7 +175,7 @@ def advance(
     retro_pipe, retro = erlang(s.retrofit_pipe, p.b.delta_g / 12 * policy["retrofit"] * scale, p.b.lag_g)
     target = congested_pace(p, s.condition, traffic.load)
     use = p.bd.wear_fixed + (1 - p.bd.wear_fixed) * traffic.load / f.load
-    upkeep = saturate(policy["maintenance"] * paid, torch.ones_like(paid), p.bd.cap_upkeep)
+    upkeep = saturate(policy["maintenance"] * upkeep_scale, torch.ones_like(paid), p.bd.cap_upkeep)
     crowd = traffic.ridership / f.ridership / (s.frequency / p.b.frequency)
     return InfrastructureState(
         pace=s.pace + p.bd.gain_tau * (target - s.pace),

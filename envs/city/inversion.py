@@ -249,10 +249,10 @@ def invert(panel: Panel, p: Parameters) -> City:
     residents = Residents(people, home_floor, work_floor, ones, work_rent)
     draft_treasury = treasury.TreasuryFundamentals(
         budget=one, grant=torch.zeros_like(one), people=homes.sum(-1),
-        staff_cost=staff, facility_cost=facilities, road_cost=ones / districts,
-        public_wage=wage, money=money,
+        units=(people.sum(1) * p.bd.efficiency).sum(-1), staff_cost=staff, facility_cost=facilities, road_cost=ones / districts,
+        public_wage=wage, money=money, property_tax=torch.zeros_like(wage), policy=policy,
     )
-    f_households = households.HouseholdFundamentals(participation, money, torch.zeros_like(one))
+    f_households = households.HouseholdFundamentals(participation, money)
 
     use = services.serve(s_services, f_services, g, p, roads, residents, policy)
     f_services = replace(f_services, quality=use.access, proximity=use.proximity)
@@ -266,7 +266,7 @@ def invert(panel: Panel, p: Parameters) -> City:
     pay = travel.expected_pay(t, commuting, offers, market.pay)
     income = households.budget(
         f_households, p, residents, market, pay, policy, use, keep_income,
-        torch.zeros_like(one), torch.zeros_like(one),
+        torch.zeros_like(one),
     )
     housing = p.bd.housing_share * (people * income.disposable).sum(-1)
     home_rent = housing / home_floor
@@ -333,26 +333,26 @@ def invert(panel: Panel, p: Parameters) -> City:
 
 
 def _close(city: City) -> City:
-    """Set ownership, amenities and the grant from months of the draft city."""
+    """Set amenities and the grant from a month of the draft city."""
     state, p = city.start, city.parameters
     like = state.planning.home_rent
     shocks = no_shocks(*like.shape, like)
-    _, flows = city.step(state, {}, shocks, soft=True)
-    value = flows.value
-    owned = households.ownership(p, value.land_surplus, value.profit_surplus)
+    _, flows = city.step(state, {}, shocks, mode="soft")
     f = city.fundamentals
-    f = replace(f, households=replace(f.households, surplus=owned))
-    _, flows = replace(city, fundamentals=f).step(state, {}, shocks, soft=True)
 
     people = state.planning.people
     floor = state.planning.home_floor
     size = torch.log(floor / floor.sum(-1, keepdim=True)).unsqueeze(-1)
     target = (torch.log(people / people.sum(1, keepdim=True)) - size) / p.bdk.mu_r
-    settlement = flows.settlement
+    settlement, start_policy = flows.settlement, state.treasury.policy
     f = replace(
         f,
         planning=replace(f.planning, amenity=target - flows.value.utility),
-        treasury=replace(f.treasury, grant=settlement.request - settlement.revenue),
+        treasury=replace(
+            f.treasury,
+            grant=settlement.request - settlement.revenue,
+            property_tax=start_policy["property_tax"] / 12 * flows.value.property_value,
+        ),
     )
     start = replace(state, planning=replace(state.planning, perceived=target))
     return replace(city, fundamentals=f, start=start)

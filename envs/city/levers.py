@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from envs.city.sizes import PRIVATE, SERVICES, TYPES
+from envs.city.sizes import DEPARTMENTS, PRIVATE, SERVICES, TYPES
 
 SHAPES: dict[str, tuple[str, ...]] = {
     "": (),
@@ -21,6 +21,7 @@ SHAPES: dict[str, tuple[str, ...]] = {
     "private": ("S",),
     "service": ("H",),
     "type": ("K",),
+    "department": ("G",),
     "district,private": ("D", "S"),
     "district,service": ("D", "H"),
     "type,service": ("K", "H"),
@@ -62,7 +63,7 @@ class Lever:
 
     def size(self, districts: int) -> tuple[int, ...]:
         """Shape of the lever without the batch dimension."""
-        extents = {"D": districts, "S": PRIVATE, "H": SERVICES, "K": TYPES}
+        extents = {"D": districts, "S": PRIVATE, "H": SERVICES, "K": TYPES, "G": DEPARTMENTS}
         return tuple(extents[axis] for axis in SHAPES[self.shape])
 
     def physical(self, raw: Tensor) -> Tensor:
@@ -83,6 +84,7 @@ LEVERS: dict[str, Lever] = {
         Lever("mix", "planning", "district", 0.5, 1.5, 1.0, "x baseline", 0.05, "regulation", "disamenity of a tilted mix"),
         Lever("property_tax", "planning", "district", 0.0, 0.02, 0.008, "1/yr", 0.2, "price", "capitalised into prices; owners are partly residents"),
         Lever("debt_target", "planning", "", 0.0, 1.0, 0.0, "years of revenue", 0.02, "finance", "interest; repaid later"),
+        Lever("budget_split", "planning", "department", 0.02, 3.0, 1.0, "x baseline", 1.0, "finance", "taken from the other departments (mode departments)"),
         Lever("business_tax", "industry", "private", 0.0, 0.40, 0.10, "share of returns", 0.2, "price", "establishments leave; evasion"),
         Lever("income_tax", "industry", "", 0.0, 0.30, 0.05, "share of income", 0.2, "price", "migration, hours, evasion"),
         Lever("subsidy", "industry", "district,private", 0.0, 0.004, 0.0, "1/month", 0.2, "spending", "mimicry; capital supply slopes up"),

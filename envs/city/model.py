@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor
 
-from envs.city import households, industry, infrastructure, planning, services, travel, treasury
+from envs.city import households, industry, infrastructure, planning, services, travel, treasury, tree
 from envs.city.geography import Geography
 from envs.city.levers import LEVERS, enforce
 from envs.city.parameters import Parameters
@@ -94,12 +95,46 @@ class City:
         """Number of districts D."""
         return self.geography.districts
 
+    @property
+    def rows(self) -> int:
+        """Rows of the calibration: 1 where every row of a batch is the same city."""
+        known = [x.shape[0] for _, x in tree.leaves(self.start)]
+        return max(known + [x.shape[0] for x in self.parameters.values.values()])
+
+    def initial(self, rows: int | None = None) -> CityState:
+        """First state with ``rows`` rows (default: as many as the calibration has)."""
+        wanted = rows or self.rows
+        have = self.start.treasury.debt.shape[0]
+        if have == wanted:
+            return self.start
+        if have != 1:
+            raise ValueError(f"the city has {have} rows, {wanted} were asked for")
+        return tree.expand(self.start, wanted)
+
+    def select(self, index: Tensor) -> City:
+        """The calibration of chosen rows; shared values stay shared."""
+        return City(
+            tree.take(self.geography, index),
+            self.parameters.rows(index),
+            tree.take(self.fundamentals, index),
+            tree.take(self.start, index),
+        )
+
+    def to(self, dtype: torch.dtype, device: torch.device | str | None = None) -> City:
+        """Copy in another dtype or on another device."""
+        return City(
+            tree.to(self.geography, dtype, device),
+            self.parameters.to(dtype, device),
+            tree.to(self.fundamentals, dtype, device),
+            tree.to(self.start, dtype, device),
+        )
+
     def step(
         self,
         state: CityState,
         requested: Mapping[str, Tensor],
         shocks: Shocks,
-        soft: bool = False,
+        mode: str = "pooled",
     ) -> tuple[CityState, Flows]:
         """Advance one month.
 
@@ -108,7 +143,7 @@ class City:
             requested: levers in physical units, ``[B, *lever shape]``; a lever that is
                 absent stays as it is in force.
             shocks: exogenous logs.
-            soft: pay every request from outside (ceteris-paribus studies only).
+            mode: how the treasury rations requests (``treasury.MODES``).
 
         Returns:
             The next state and the ports of the month.
@@ -145,7 +180,6 @@ class City:
             f.households, p, residents, market,
             travel.expected_pay(f.travel, commuting, offers, market.pay),
             policy, use, keep_income, fiscal.dividend,
-            households.ownership(p, land_surplus, profit_surplus),
         )
         shopping = industry.shop(state.industry, f.industry, p, roads, income)
         traffic = infrastructure.load(
@@ -167,10 +201,13 @@ class City:
             profit_surplus=profit_surplus,
             property_value=property_value,
         )
-        settlement = treasury.settle(
+        revenue = treasury.collect(
             fiscal, f.treasury, p, residents, market, income, commuting, use, property_value,
-            land_value, before["release"], state.industry.capital,
-            state.infrastructure.road / f.infrastructure.road, soft,
+            land_value, before["release"],
+        )
+        settlement = treasury.settle(
+            fiscal, f.treasury, p, residents, market, revenue, property_value,
+            state.industry.capital, state.infrastructure.road / f.infrastructure.road, mode,
         )
         scale = settlement.scale
         after = CityState(
@@ -179,11 +216,15 @@ class City:
             ),
             industry=industry.advance(
                 state.industry, f.industry, p, market, offers, shopping, policy, keep_business,
-                treasury.effective_subsidy(p, policy), scale,
+                treasury.effective_subsidy(p, policy), scale["industry"],
             ),
-            services=services.advance(state.services, f.services, p, use, policy, scale),
+            services=services.advance(
+                state.services, f.services, p, use, policy, settlement.staff_scale,
+                scale["services"],
+            ),
             infrastructure=infrastructure.advance(
-                state.infrastructure, f.infrastructure, p, traffic, policy, scale
+                state.infrastructure, f.infrastructure, p, traffic, policy, settlement.upkeep_scale,
+                scale["infrastructure"],
             ),
             treasury=treasury.advance(fiscal, p, settlement),
         )

@@ -193,15 +193,17 @@ class Value:
 class Settlement:
     """The month's public accounts (treasury.settle), all ``[B]`` k$/month unless said.
 
-    revenue, spending (all that is paid), request; scale: ``[B, 4]`` paid over requested by
-    governor; debt: next month's debt, k$; dividend: lump sum per resident; lines: named
-    revenue and spending lines.
+    revenue, spending (all that is paid), request; scale: paid over requested by governor;
+    staff_scale, upkeep_scale: ``[B, D]`` the same for staff and maintenance; debt: next
+    month's debt, k$; dividend: lump sum per resident; lines: named revenue and spending.
     """
 
     revenue: Tensor
     spending: Tensor
     request: Tensor
-    scale: Tensor
+    scale: dict[str, Tensor]
+    staff_scale: Tensor
+    upkeep_scale: Tensor
     debt: Tensor
     dividend: Tensor
     lines: dict[str, Tensor]

@@ -111,16 +111,19 @@ def advance(
     p: Parameters,
     use: ServiceUse,
     policy: Policy,
+    staff_scale: Tensor,
     scale: Tensor,
 ) -> ServicesState:
-    """Hiring, building and perceived quality; ``scale`` ``[B]`` is paid over requested."""
+    """Hiring, building and perceived quality; ``staff_scale`` ``[B, D]`` and ``scale`` ``[B]`` are
+    paid over requested spending."""
     paid = scale.reshape(-1, 1, 1)
+    hired = f.staff * policy["staff"] * staff_scale.unsqueeze(-1)
     wear = p.bdk.delta_fac / 12
     starts = wear * f.facilities * policy["facilities"] * paid
     pipe, done = erlang(s.pipe, starts, p.bdk.lag_fac)
     return ServicesState(
         facilities=(1 - wear) * s.facilities + done,
-        staff=s.staff + p.bdk.rate_staff * (f.staff * policy["staff"] * paid - s.staff),
+        staff=s.staff + p.bdk.rate_staff * (hired - s.staff),
         pipe=pipe,
         quality=use.quality,
     )

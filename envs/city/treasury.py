@@ -17,6 +17,8 @@ from envs.city.sizes import BUDGET_NAMES, PRIVATE
 _LEAST = 0.05
 _SHARP = 20.0
 PUBLIC = PRIVATE
+MODES = ("pooled", "departments", "boards", "soft")
+BOARD_LINES = ("staff", "maintenance")
 DEPARTMENTS = {
     "planning": ("fixed",),
     "industry": ("research", "training"),
@@ -41,17 +43,22 @@ class TreasuryState:
 @dataclass(frozen=True)
 class TreasuryFundamentals:
     """budget: ``[b]`` k$/month in the first year; grant: ``[b]`` k$/month that closes it;
-    people: ``[b]``; staff_cost, facility_cost: ``[b, D, H]``; road_cost: ``[b, D]`` k$/month at
-    baseline; public_wage: ``[b, D]``; road: ``[b, D]``; money: ``[b]``."""
+    people: ``[b]``;
+    units: ``[b]`` people times efficiency; staff_cost, facility_cost: ``[b, D, H]``; road_cost: ``[b, D]`` k$/month at
+    baseline; public_wage: ``[b, D]``; money: ``[b]``; property_tax: ``[b, D]`` k$/month; policy:
+    today's setting of every lever."""
 
     budget: Tensor
     grant: Tensor
     people: Tensor
+    units: Tensor
     staff_cost: Tensor
     facility_cost: Tensor
     road_cost: Tensor
     public_wage: Tensor
     money: Tensor
+    property_tax: Tensor
+    policy: Policy
 
 
 def evaded_share(p: Parameters, rate: Tensor, audit: Tensor) -> Tensor:
@@ -77,35 +84,37 @@ def effective_subsidy(p: Parameters, policy: Policy) -> Tensor:
     return policy["subsidy"] / (1 + p.bdk.leak_subsidy * policy["subsidy"])
 
 
-def requests(
-    f: TreasuryFundamentals,
-    p: Parameters,
-    policy: Policy,
-    public_wage: Tensor,
-    road: Tensor,
-    people: Tensor,
+def _wages(f: TreasuryFundamentals, market: Market) -> Tensor:
+    """Public wage over baseline ``[B, D]``."""
+    return market.wages[..., PUBLIC] / market.employed[..., PUBLIC] / f.public_wage
+
+
+def board_requests(
+    f: TreasuryFundamentals, p: Parameters, policy: Policy, wages: Tensor, road: Tensor
 ) -> dict[str, Tensor]:
-    """What each budget line asks for ``[B]`` k$/month; ``road`` ``[B, D]`` is over baseline."""
+    """Spending that districts run themselves ``[B, D]`` k$/month (``road`` is over baseline)."""
+    lines = dict(zip(BUDGET_NAMES, p.bd.budget_share.unbind(-1), strict=True))
+    staff = (f.staff_cost * policy["staff"]).sum(-1) * wages
+    upkeep = (lines["maintenance"] * f.budget).unsqueeze(-1) * f.road_cost
+    return {"staff": staff, "maintenance": upkeep * policy["maintenance"] * road}
+
+
+def requests(
+    f: TreasuryFundamentals, p: Parameters, policy: Policy, boards: dict[str, Tensor], people: Tensor
+) -> dict[str, Tensor]:
+    """What each budget line asks for ``[B]`` k$/month."""
     share = dict(zip(BUDGET_NAMES, p.bd.budget_share.unbind(-1), strict=True))
-    wages = (public_wage / f.public_wage).unsqueeze(-1)
-    return {
-        "staff": (f.staff_cost * policy["staff"] * wages).sum((1, 2)),
-        "facilities": (f.facility_cost * policy["facilities"]).sum((1, 2)),
-        "maintenance": share["maintenance"]
-        * f.budget
-        * (f.road_cost * policy["maintenance"] * road).sum(-1),
-        "transit": share["transit"] * f.budget * policy["transit"],
-        "road": share["road"] * f.budget * (f.road_cost * policy["road"]).sum(-1),
-        "renewables": share["renewables"] * f.budget * policy["renewables"],
-        "retrofit": share["retrofit"] * f.budget * policy["retrofit"],
-        "research": share["research"] * f.budget * policy["research"],
-        "training": share["training"] * f.budget * policy["training"],
-        "fixed": share["fixed"] * f.budget * people / f.people
-        + p.b.audit_cost * f.budget * (policy["audit"] - LEVERS["audit"].default),
-    }
+    asked = {name: value.sum(-1) for name, value in boards.items()}
+    asked["facilities"] = (f.facility_cost * policy["facilities"]).sum((1, 2))
+    asked["road"] = share["road"] * f.budget * (f.road_cost * policy["road"]).sum(-1)
+    for name in ("transit", "renewables", "retrofit", "research", "training"):
+        asked[name] = share[name] * f.budget * policy[name]
+    audit = p.b.audit_cost * f.budget * (policy["audit"] - LEVERS["audit"].default)
+    asked["fixed"] = share["fixed"] * f.budget * people / f.people + audit
+    return asked
 
 
-def settle(
+def collect(
     s: TreasuryState,
     f: TreasuryFundamentals,
     p: Parameters,
@@ -117,24 +126,15 @@ def settle(
     property_value: Tensor,
     land_value: Tensor,
     previous_release: Tensor,
-    capital: Tensor,
-    road: Tensor,
-    soft: bool,
-) -> Settlement:
-    """Collect, compare with the requests, pay what can be paid.
-
-    With ``soft`` every request is paid in full from outside and debt stands still: for
-    ceteris-paribus studies only.
-
-    Args:
-        property_value, land_value: ``[B, D]`` k$. capital: ``[B, D, P]`` k$. road: ``[B, D]``
-            road stock over baseline.
-    """
-    policy = s.policy
-    people = residents.people.sum((1, 2))
+) -> dict[str, Tensor]:
+    """Revenue by source ``[B]`` k$/month; the grant follows residents and their earning power."""
+    policy, people = s.policy, residents.people.sum((1, 2))
     keep_income, keep_business = kept(s)
     sold = policy["release"] - previous_release
-    revenue = {
+    units = (residents.people.sum(1) * p.bd.efficiency).sum(-1)
+    earning = p.b.grant_earnings
+    growth = (1 - earning) * people / f.people + earning * units / f.units - 1
+    return {
         "income_tax": (residents.people * income.gross).sum((1, 2)) * (1 - keep_income),
         "business_tax": (market.profit.sum(1) * (1 - keep_business)).sum(-1),
         "property_tax": (policy["property_tax"] / 12 * property_value).sum(-1),
@@ -142,46 +142,147 @@ def settle(
         "tolls": commuting.tolls,
         "fees": (residents.people * services.fees).sum((1, 2)),
         "land_sales": (sold * land_value).sum(-1),
-        "grant": f.grant + p.b.grant_per_head * f.budget * (people / f.people - 1),
+        "grant": f.grant + p.b.grant_per_head * f.budget * growth,
     }
-    wage = market.wages[..., PUBLIC] / market.employed[..., PUBLIC]
-    asked = requests(f, p, policy, wage, road, people)
+
+
+def affordable(p: Parameters, available: Tensor, request: Tensor) -> tuple[Tensor, Tensor]:
+    """Paid over requested, and what is left over in the same unit as ``request``.
+
+    The share follows ``min(1, available / request)`` smoothly and never exceeds
+    ``2^(1/rho)``; a surplus is left for a lump-sum dividend.
+    """
+    raw = available / request
+    ratio = _LEAST + softplus(_SHARP * (raw - _LEAST)) / _SHARP
+    rho = p.b.rho_scale.reshape(-1, *(1,) * (ratio.dim() - 1))
+    scale = 2 ** (1 / rho) * ces_match(torch.ones_like(ratio), ratio, rho)
+    return scale, request * (ratio - scale)
+
+
+def settle(
+    s: TreasuryState,
+    f: TreasuryFundamentals,
+    p: Parameters,
+    residents: Residents,
+    market: Market,
+    revenue: dict[str, Tensor],
+    property_value: Tensor,
+    capital: Tensor,
+    road: Tensor,
+    mode: str,
+) -> Settlement:
+    """Compare revenue with the requests and pay what can be paid.
+
+    Modes: ``pooled``, one limit for all; ``departments``, each governor spends its share of
+    the budget (lever ``budget_split``); ``boards``, each district pays staff and maintenance
+    from its own property tax and its first-year grant; ``soft``, every request is paid from
+    outside and debt stands still (ceteris-paribus studies only).
+
+    Args:
+        capital: ``[B, D, P]`` k$. road: ``[B, D]`` road stock over baseline.
+    """
+    policy, people = s.policy, residents.people.sum((1, 2))
+    wages = _wages(f, market)
+    boards = board_requests(f, p, policy, wages, road)
+    asked = requests(f, p, policy, boards, people)
     rebates = f.money * (residents.people.sum(1) * policy["rebate"]).sum(-1)
     subsidies = (policy["subsidy"] * capital).sum((1, 2))
     total = torch.stack(list(revenue.values())).sum(0)
     senior = asked["fixed"] + rebates + subsidies
-    request = torch.stack([v for k, v in asked.items() if k != "fixed"]).sum(0)
     interest = (p.b.interest + p.b.spread * torch.sigmoid(s.debt / f.budget * _SHARP)) * s.debt
+    repay = p.b.rate_debt * (12 * total * policy["debt_target"] - s.debt)
+    available = total - interest + repay - senior
 
-    if soft:
-        scale = torch.ones_like(request)
-        dividend = torch.zeros_like(request)
-        interest = torch.zeros_like(request)
+    request = {
+        name: torch.stack([asked[line] for line in lines if line != "fixed"]).sum(0)
+        for name, lines in DEPARTMENTS.items()
+        if name != "planning"
+    }
+    local = torch.stack([boards[line] for line in BOARD_LINES]).sum(0)
+    everything = torch.stack(list(request.values())).sum(0)
+    one, none = torch.ones_like(total), torch.zeros_like(total)
+    board_scale = torch.ones_like(local)
+    scale = dict.fromkeys(request, one)
+    dividend = none
+    if mode == "soft":
+        interest = none
+    elif mode == "pooled":
+        share, dividend = affordable(p, available, everything)
+        scale = dict.fromkeys(request, share)
+    elif mode == "departments":
+        tilt = dict(zip(request, policy["budget_split"].unbind(-1), strict=True))
+        lines = dict(zip(BUDGET_NAMES, p.bd.budget_share.unbind(-1), strict=True))
+        usual = {
+            name: tilt[name] * sum(lines[line] for line in DEPARTMENTS[name]) for name in request
+        }
+        whole = torch.stack(list(usual.values())).sum(0)
+        for name in request:
+            scale[name], left = affordable(p, available * usual[name] / whole, request[name])
+            dividend = dividend + left
     else:
-        repay = p.b.rate_debt * (12 * total * policy["debt_target"] - s.debt)
-        raw = (total - interest + repay - senior) / request
-        ratio = _LEAST + softplus(_SHARP * (raw - _LEAST)) / _SHARP
-        unit = 2 ** (1 / p.b.rho_scale)
-        scale = unit * ces_match(torch.ones_like(ratio), ratio, p.b.rho_scale)
-        dividend = request * (ratio - scale)
-    spending = senior + scale * request + dividend
-    debt = s.debt if soft else s.debt + spending + interest - total
-    lines = {**revenue, **asked, "rebates": rebates, "subsidies": subsidies}
-    lines["dividend"], lines["interest"] = dividend, interest
-    return Settlement(
-        revenue=total,
-        spending=spending,
-        request=request + senior,
-        scale=scale,
-        debt=debt,
-        dividend=dividend / people,
-        lines=lines,
+        before = board_requests(f, p, f.policy, torch.ones_like(wages), torch.ones_like(road))
+        grant = torch.stack([before[line] for line in BOARD_LINES]).sum(0) - f.property_tax
+        own = policy["property_tax"] / 12 * property_value + grant
+        board_scale, left = affordable(p, own, local)
+        common = available - (own.sum(-1))
+        share, dividend = affordable(p, common, everything - local.sum(-1))
+        scale = dict.fromkeys(request, share)
+        dividend = dividend + left.sum(-1)
+    return _account(
+        s, mode, total, revenue, asked, boards, scale, board_scale, senior, rebates, subsidies,
+        dividend, interest, people,
     )
 
 
-def advance(
-    s: TreasuryState, p: Parameters, settlement: Settlement
-) -> TreasuryState:
+def _account(
+    s: TreasuryState,
+    mode: str,
+    total: Tensor,
+    revenue: dict[str, Tensor],
+    asked: dict[str, Tensor],
+    boards: dict[str, Tensor],
+    scale: dict[str, Tensor],
+    board_scale: Tensor,
+    senior: Tensor,
+    rebates: Tensor,
+    subsidies: Tensor,
+    dividend: Tensor,
+    interest: Tensor,
+    people: Tensor,
+) -> Settlement:
+    """Payments line by line, the balance, and next month's debt."""
+    home = {line: name for name, lines in DEPARTMENTS.items() for line in lines}
+    paid = {"fixed": asked["fixed"]}
+    for line, value in asked.items():
+        if line == "fixed":
+            continue
+        if line in BOARD_LINES and mode == "boards":
+            paid[line] = (boards[line] * board_scale).sum(-1)
+        else:
+            paid[line] = value * scale[home[line]]
+    spending = torch.stack(list(paid.values())).sum(0) + rebates + subsidies + dividend
+    debt = s.debt if mode == "soft" else s.debt + spending + interest - total
+    request = torch.stack([v for k, v in asked.items() if k != "fixed"]).sum(0) + senior
+    if mode != "boards":
+        board_scale = scale["services"].unsqueeze(-1).expand_as(board_scale)
+        upkeep = scale["infrastructure"].unsqueeze(-1).expand_as(board_scale)
+    else:
+        upkeep = board_scale
+    extras = {"rebates": rebates, "subsidies": subsidies, "dividend": dividend, "interest": interest}
+    return Settlement(
+        revenue=total,
+        spending=spending,
+        request=request,
+        scale=scale,
+        staff_scale=board_scale,
+        upkeep_scale=upkeep,
+        debt=debt,
+        dividend=dividend / people,
+        lines={**revenue, **paid, **extras},
+    )
+
+
+def advance(s: TreasuryState, p: Parameters, settlement: Settlement) -> TreasuryState:
     """Debt, evasion and audit beliefs of the next month."""
     rates = torch.stack([s.policy["income_tax"], s.policy["business_tax"].mean(-1)], -1)
     target = torch.stack([evaded_share(p, r, s.audit) for r in rates.unbind(-1)], -1)

@@ -25,7 +25,8 @@ class Reference:
     """First-year values that welfare is measured against.
 
     people: ``[b, K]``; income: ``[b, K]`` k$/month per resident; utility: ``[b, D, K]``;
-    expected: ``[b, K]``; total: ``[b]`` k$/month; land: ``[b]`` land surplus k$/month.
+    expected: ``[b, K]``; total: ``[b]`` k$/month; land, profit: ``[b]`` quasi-rents and
+    quasi-profits, k$/month.
     """
 
     people: Tensor
@@ -34,6 +35,7 @@ class Reference:
     expected: Tensor
     total: Tensor
     land: Tensor
+    profit: Tensor
 
 
 @dataclass(frozen=True)
@@ -42,9 +44,12 @@ class Welfare:
 
     total: ``[B]`` critical-level utilitarian (newcomers count their surplus only);
     incumbents: ``[B]`` type weights of the first year; residents: ``[B]`` mean over those
-    who live here now; land_fiscal: ``[B]`` land rents and the public balance; by_type:
-    ``[B, K]`` and by_district: ``[B, D]`` change per head, share of the group's own income;
-    consumption: ``[B, D, K]`` equivalent income, k$/month.
+    who live here now; land_fiscal: ``[B]`` all quasi-rents of land and the public balance;
+    by_type: ``[B, K]`` and by_district: ``[B, D]`` change per head, share of the group's own
+    income; consumption: ``[B, D, K]`` equivalent income, k$/month; people: ``[B, D, K]``.
+
+    Quasi-rents and quasi-profits go to resident owners in proportion to earning power, by
+    the shares ``own_rents`` and ``own_profits``; outside owners count nothing.
     """
 
     total: Tensor
@@ -94,8 +99,9 @@ def _utility(flows: Flows, weights: str) -> Tensor:
 
 def reference(city: City, weights: str = "experienced") -> Reference:
     """Reference values from the first month of the status quo."""
-    like = city.start.planning.home_rent
-    _, flows = city.step(city.start, {}, no_shocks(*like.shape, like), soft=True)
+    start = city.initial()
+    like = start.planning.home_rent
+    _, flows = city.step(start, {}, no_shocks(*like.shape, like), mode="soft")
     people = flows.residents.people
     utility = _utility(flows, weights)
     income = (people * flows.income.disposable).sum(1) / people.sum(1)
@@ -106,6 +112,7 @@ def reference(city: City, weights: str = "experienced") -> Reference:
         expected=expected_utility(city.parameters, utility, people, flows.residents.home_floor),
         total=(people.sum(1) * income).sum(-1),
         land=flows.value.land_surplus,
+        profit=flows.value.profit_surplus,
     )
 
 
@@ -122,19 +129,27 @@ def evaluate(city: City, ref: Reference, flows: Flows, weights: str = "experienc
     expected = expected_utility(
         city.parameters, utility, people, flows.residents.home_floor
     )
+    p = city.parameters
     gain = torch.exp(expected - ref.expected) - 1
+    owned = p.b.own_rents * (flows.value.land_surplus - ref.land) + p.b.own_profits * (
+        flows.value.profit_surplus - ref.profit
+    )
+    per_unit = owned / (p.bd.efficiency * ref.people).sum(-1)
+    by_type = gain + p.bd.efficiency * per_unit.unsqueeze(-1) / ref.income
     local = torch.exp(utility - ref.utility)
     consumption = ref.income.unsqueeze(1) * local
+    consumption = consumption + (p.bd.efficiency * per_unit.unsqueeze(-1)).unsqueeze(1)
+    consumption = consumption.clamp_min(1e-3 * ref.income.unsqueeze(1))
     here = ref.income.unsqueeze(1) * people
     balance = flows.settlement.revenue - flows.settlement.spending
-    owned = city.parameters.b.own_rents * (flows.value.land_surplus - ref.land)
+    owners = owned / ref.total
     return Welfare(
-        total=(kinds * ref.income * gain).sum(-1) / ref.total,
-        incumbents=(ref.people * ref.income * gain).sum(-1) / ref.total,
-        residents=(kinds * ref.income * gain).sum(-1) / (kinds * ref.income).sum(-1),
-        land_fiscal=(owned + balance) / ref.total,
-        by_type=gain,
-        by_district=(here * (local - 1)).sum(-1) / here.sum(-1),
+        total=(kinds * ref.income * gain).sum(-1) / ref.total + owners,
+        incumbents=(ref.people * ref.income * gain).sum(-1) / ref.total + owners,
+        residents=(kinds * ref.income * gain).sum(-1) / (kinds * ref.income).sum(-1) + owners,
+        land_fiscal=(flows.value.land_surplus - ref.land + balance) / ref.total,
+        by_type=by_type,
+        by_district=(consumption * people).sum(-1) / here.sum(-1) - 1,
         consumption=consumption,
         people=people,
     )

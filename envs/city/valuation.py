@@ -1,0 +1,247 @@
+"""Present values, marginal values of levers and co-states, by one backward pass each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+from envs.city import tree, welfare
+from envs.city.levers import LEVERS, Policy, baseline_policy
+from envs.city.model import City, CityState, no_shocks
+from envs.city.ports import Shocks
+from envs.city.sizes import BUDGET_NAMES, SERVICE_NAMES
+
+MONTHS = 360
+_SEGMENT = 12
+
+Request = Callable[[int], Mapping[str, Tensor]]
+
+
+@dataclass(frozen=True)
+class PresentValue:
+    """Discounted sums ``[B]`` in k$: welfare, and public spending minus revenue."""
+
+    welfare: Tensor
+    cost: Tensor
+
+
+def discount_factor(city: City) -> Tensor:
+    """Monthly discount factor ``[b]``."""
+    return torch.exp(-city.parameters.b.discount / 12)
+
+
+def present_value(
+    city: City,
+    state: CityState,
+    ref: welfare.Reference,
+    requested: Mapping[str, Tensor],
+    months: int = MONTHS,
+    mode: str = "pooled",
+    shocks: Shocks | None = None,
+) -> PresentValue:
+    """Discounted welfare and public cost of holding ``requested`` for ever.
+
+    The mean of the last twelve months continues as a perpetuity. Memory stays bounded
+    under differentiation: each year is recomputed in the backward pass.
+    """
+    rows, districts = state.planning.home_rent.shape
+    frozen = shocks or no_shocks(rows, districts, state.planning.home_rent)
+
+    def year(start: CityState) -> tuple[CityState, Tensor, Tensor]:
+        gains, costs = [], []
+        for _ in range(_SEGMENT):
+            start, flows = city.step(start, requested, frozen, mode)
+            gains.append(welfare.evaluate(city, ref, flows).incumbents * ref.total)
+            costs.append(flows.settlement.spending - flows.settlement.revenue)
+        return start, torch.stack(gains), torch.stack(costs)
+
+    beta = discount_factor(city)
+    total_w = total_c = torch.zeros_like(state.treasury.debt)
+    weight = torch.ones_like(beta)
+    powers = beta ** torch.arange(_SEGMENT, dtype=beta.dtype, device=beta.device).unsqueeze(-1)
+    for _ in range(months // _SEGMENT):
+        if torch.is_grad_enabled():
+            state, gains, costs = checkpoint(year, state, use_reentrant=False)
+        else:
+            state, gains, costs = year(state)
+        total_w = total_w + weight * (powers * gains).sum(0)
+        total_c = total_c + weight * (powers * costs).sum(0)
+        weight = weight * beta**_SEGMENT
+    tail = weight / (1 - beta)
+    return PresentValue(total_w + tail * gains.mean(0), total_c + tail * costs.mean(0))
+
+
+def probe_names() -> tuple[str, ...]:
+    """Levers whose uniform permanent step is valued; staff service by service."""
+
+
+    names: list[str] = []
+    for lever in LEVERS.values():
+        if lever.name in ("targeting", "debt_target", "budget_split"):
+            continue
+        if lever.name == "staff":
+            names += [f"staff[{service}]" for service in SERVICE_NAMES]
+        else:
+            names.append(lever.name)
+    return tuple(names)
+
+
+def probe_policy(base: Policy, step: Mapping[str, Tensor]) -> Policy:
+    """Baseline plus uniform steps ``[B]`` by probe name."""
+
+
+    policy = dict(base)
+    for name, change in step.items():
+        lever = name.partition("[")[0]
+        value = policy[lever]
+        delta = change.reshape(-1, *(1,) * (value.dim() - 1))
+        if lever == "staff":
+            one = torch.zeros_like(value)
+            one[..., SERVICE_NAMES.index(name[len("staff[") : -1])] = 1
+            delta = delta * one
+        policy[lever] = value + delta
+    return policy
+
+
+@dataclass(frozen=True)
+class Margins:
+    """Marginal values per unit of each probed lever, ``[B]`` k$ of present value.
+
+    welfare: dPV(W)/du; cost: dPV(spending - revenue)/du; mechanical: the same without
+    behaviour; funds: welfare of a rebate per unit of cost (lambda).
+    """
+
+    welfare: dict[str, Tensor]
+    cost: dict[str, Tensor]
+    mechanical: dict[str, Tensor]
+    funds: Tensor
+
+    def residual(self, name: str, cost_of_funds: float) -> Tensor:
+        """Neutrality residual ``(W_u - mu lambda R_u) / (lambda |C_u|)``."""
+        gap = self.welfare[name] - cost_of_funds * self.funds * self.cost[name]
+        return gap / (self.funds * self.mechanical[name].abs())
+
+    def public_value(self, name: str) -> Tensor:
+        """Marginal value of public funds over that of a rebate (Hendren & Sprung-Keyser 2020)."""
+        return self.welfare[name] / self.cost[name] / self.funds
+
+    def benefit_cost(self, name: str) -> Tensor:
+        """Benefit over mechanical cost, fiscal externalities counted as benefits."""
+        mechanical = self.mechanical[name]
+        return (self.welfare[name] / self.funds - (self.cost[name] - mechanical)) / mechanical
+
+
+def margins(city: City, ref: welfare.Reference, rows: int, months: int = MONTHS) -> Margins:
+    """Value every lever at the baseline of a soft treasury in one backward pass.
+
+    The batch holds each row twice: the first half is differentiated for welfare, the
+    second for cost.
+    """
+    like = city.start.planning.home_rent
+    twice = torch.arange(2 * rows, device=like.device) % rows
+    doubled = city.select(twice)
+    reference = tree.take(ref, twice)
+    state = doubled.initial(2 * rows)
+    base = baseline_policy(2 * rows, city.districts, like.dtype, like.device)
+    step = {
+        name: torch.zeros(2 * rows, dtype=like.dtype, device=like.device, requires_grad=True)
+        for name in probe_names()
+    }
+    value = present_value(doubled, state, reference, probe_policy(base, step), months, mode="soft")
+    target = value.welfare[:rows].sum() + value.cost[rows:].sum()
+    grads = torch.autograd.grad(target, list(step.values()))
+    gain = {name: g[:rows] for name, g in zip(step, grads, strict=True)}
+    cost = {name: g[rows:] for name, g in zip(step, grads, strict=True)}
+    return Margins(
+        welfare=gain,
+        cost=cost,
+        mechanical=mechanical_costs(city, months),
+        funds=gain["rebate"] / cost["rebate"],
+    )
+
+
+def mechanical_costs(city: City, months: int = MONTHS) -> dict[str, Tensor]:
+    """Present cost of a unit step with every base as it is in the first year ``[b]`` k$.
+
+    Regulatory levers, which cost nothing mechanically, are normalised by a tenth of income.
+    """
+
+
+    state, f, p = city.initial(), city.fundamentals.treasury, city.parameters
+    like = state.planning.home_rent
+    _, flows = city.step(state, {}, no_shocks(*like.shape, like), mode="soft")
+    people = flows.residents.people
+    income = (people * flows.income.gross).sum((1, 2))
+    share = dict(zip(BUDGET_NAMES, p.bd.budget_share.unbind(-1), strict=True))
+    base = {name: share[name] * f.budget for name in BUDGET_NAMES}
+    for h, service in enumerate(SERVICE_NAMES):
+        base[f"staff[{service}]"] = f.staff_cost[..., h].sum(-1)
+    trips = flows.commute.transit.sum((1, 2)) * p.b.legs
+    entries = flows.commute.car.sum((1, 2)) * p.b.legs / p.b.occupancy
+    visits = (people.sum((1, 2)).unsqueeze(-1) * p.bd.visits).sum(-1)
+    base |= {
+        "income_tax": -income,
+        "business_tax": -flows.market.profit.sum((1, 2)),
+        "property_tax": -flows.value.property_value.sum(-1) / 12,
+        "fare": -trips * f.money,
+        "toll": -entries * f.money,
+        "fee": -visits * f.money,
+        "rebate": people.sum((1, 2)) * f.money,
+        "subsidy": state.industry.capital.sum((1, 2)),
+        "audit": p.b.audit_cost * f.budget,
+        "far": 0.1 * income,
+        "release": 0.1 * income,
+        "mix": 0.1 * income,
+    }
+    beta = discount_factor(city)
+    values = {}
+    for name in probe_names():
+        delay = LEVERS[name.partition("[")[0]].delay
+        t = torch.arange(months, dtype=beta.dtype, device=beta.device).unsqueeze(-1)
+        in_force = 1 - (1 - delay) ** (t + 1)
+        annuity = (beta**t * in_force).sum(0) + beta**months / (1 - beta)
+        values[name] = base[name] * annuity
+    return values
+
+
+def costates(city: City, ref: welfare.Reference, months: int = MONTHS) -> CityState:
+    """Gradient of the present value of welfare with respect to every state at the baseline.
+
+    The shadow price of each stock and belief under the one treasury and the status quo,
+    k$ of present value per unit of state; a tree shaped like the state, one row a city.
+    """
+    start = tree.tree_map(lambda x: x.detach().clone().requires_grad_(True), city.initial())
+    rows = start.treasury.debt.shape[0]
+    like = start.planning.home_rent
+    base = baseline_policy(rows, city.districts, like.dtype, like.device)
+    value = present_value(city, start, ref, base, months)
+    named = list(tree.leaves(start))
+    grads = torch.autograd.grad(value.welfare.sum(), [x for _, x in named], allow_unused=True)
+    shadow = iter(
+        torch.zeros_like(x) if g is None else g for (_, x), g in zip(named, grads, strict=True)
+    )
+    return tree.tree_map(lambda _: next(shadow), start)
+
+
+_PRICES: dict[int, tuple[City, CityState]] = {}
+_KEPT = 8
+
+
+def shadow_prices(city: City, months: int = 240) -> CityState:
+    """Co-states as months of income per unit of state, computed once per city and process."""
+    known = _PRICES.get(id(city))
+    if known is None:
+        ref = welfare.reference(city)
+        with torch.enable_grad():
+            prices = costates(city, ref, months)
+        scaled = tree.tree_map(
+            lambda x: x / ref.total.reshape(-1, *(1,) * (x.dim() - 1)), prices
+        )
+        while len(_PRICES) >= _KEPT:
+            _PRICES.pop(next(iter(_PRICES)))
+        known = _PRICES[id(city)] = (city, scaled)
+    return known[1]

@@ -1,0 +1,77 @@
+"""The neutral prior of a city: solved once, stored with the city, read by everything else."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+import configs
+from envs.city import neutrality
+from envs.city.model import City
+from envs.city.parameters import TABLE, Value
+
+SYNTHETIC = configs.root() / "city" / "synthetic.yaml"
+FILE = "neutral.yaml"
+
+
+def cache_folder() -> Path:
+    """Where priors of the user's own cities are kept."""
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "polislab" / "neutral"
+
+
+def read(path: Path) -> dict[str, Value]:
+    """Solved values of a prior file.
+
+    Raises:
+        ValueError: unknown parameters, naming the file.
+    """
+    content: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    values = content["values"]
+    unknown = sorted(set(values) - set(TABLE))
+    if unknown:
+        raise ValueError(f"{path}: unknown parameters {', '.join(unknown)}")
+    return {k: tuple(v) if isinstance(v, list) else float(v) for k, v in values.items()}
+
+
+def write(path: Path, solution: neutrality.Neutral, note: str) -> None:
+    """Store a solution, atomically."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    values = {k: list(v) if isinstance(v, tuple) else v for k, v in solution.values.items()}
+    text = f"# {note}\n" + yaml.safe_dump(
+        {"values": values, "residuals": solution.residuals}, sort_keys=False
+    )
+    draft = path.with_suffix(".tmp")
+    draft.write_text(text, encoding="utf-8")
+    os.replace(draft, path)
+
+
+def fingerprint(city: City) -> str:
+    """Name of a calibration: a hash of what was observed and assumed."""
+    digest = hashlib.sha256()
+    digest.update(json.dumps(sorted(TABLE)).encode())
+    for tensor in (city.start.planning.people, city.start.industry.employed, city.geography.xy):
+        digest.update(tensor.to(torch.float64).numpy().tobytes())
+    for name, value in sorted(city.parameters.values.items()):
+        digest.update(name.encode() + value.to(torch.float64).numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def neutral_values(city: City, stored: Path | None) -> dict[str, Value]:
+    """The neutral prior of a one-row calibration.
+
+    Read from ``stored`` if it exists, else from the user's cache, else solved (about a
+    minute) and cached.
+    """
+    if stored is not None and stored.is_file():
+        return read(stored)
+    cached = cache_folder() / f"{fingerprint(city)}.yaml"
+    if not cached.is_file():
+        write(cached, neutrality.solve(city), "Neutral prior, solved once for this city.")
+    return read(cached)

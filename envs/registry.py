@@ -1,0 +1,145 @@
+"""Scenarios and cities by name: the front door of the worlds."""
+
+from __future__ import annotations
+
+import os
+
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from envs import priors
+from envs.city.cities import build, synthetic_cities, with_parameters
+from envs.city.model import City
+from envs.city.parameters import Value
+from envs.governance import GovernanceEnv
+from envs.scenario import Scenario
+from envs.scenario import build as build_scenario
+from envs.scenarios.city_v0 import CityV0
+from envs.scenarios.districts_v0 import DistrictsV0
+from envs.twin.first_year import FirstYear, first_year
+from envs.twin.packages import find_city, read_package
+
+SCENARIOS: dict[str, type[Scenario]] = {"city_v0": CityV0, "districts_v0": DistrictsV0}
+ENTRY_POINTS = "polislab.scenarios"
+DEFAULT_DISTRICTS = 9
+DEFAULT_CITIES = 16
+#: Seeds of different blocks of this size lead to different synthetic cities: evaluation seeds
+#: start at a block that training does not reach.
+BLOCK = 10_000_000
+MODEL_FILE = "model.yaml"
+
+CityLike = str | os.PathLike[str] | City
+
+
+def scenarios() -> dict[str, type[Scenario]]:
+    """Scenarios of this package and of installed packages that offer some."""
+    found = dict(SCENARIOS)
+    for point in entry_points(group=ENTRY_POINTS):
+        found[point.name] = point.load()
+    return found
+
+
+def scenario_ids() -> tuple[str, ...]:
+    """Names of all scenarios."""
+    return tuple(sorted(scenarios()))
+
+
+@dataclass(frozen=True)
+class LoadedCity:
+    """A calibrated one-row city in float64 with its neutral prior, and where it came from."""
+
+    name: str
+    city: City
+    first: FirstYear | None
+    codes: tuple[str, ...]
+    currency: str
+
+
+def model_overrides(folder: Path) -> dict[str, Value]:
+    """Parameter values that a package sets for its own city (``model.yaml``)."""
+    path = folder / MODEL_FILE
+    if not path.is_file():
+        return {}
+    raw: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    return {k: tuple(v) if isinstance(v, list) else float(v) for k, v in raw.items()}
+
+
+@lru_cache(maxsize=8)
+def load_city(name: str | os.PathLike[str]) -> LoadedCity:
+    """Invert a city package, by name or folder, and give it its neutral prior.
+
+    Raises:
+        PackageError: the package has problems; all are listed.
+    """
+    folder = find_city(os.fspath(name))
+    package = read_package(folder)
+    first = first_year(package)
+    city = build(first.panel, model_overrides(folder))
+    values = priors.neutral_values(city, folder / priors.FILE)
+    return LoadedCity(
+        name=package.name,
+        city=with_parameters(city, values),
+        first=first,
+        codes=tuple(package.districts["code"]),
+        currency=package.currency,
+    )
+
+
+@lru_cache(maxsize=8)
+def synthetic(block: int, cities: int, districts: int) -> City:
+    """``cities`` synthetic cities with their neutral prior; blocks never share a city."""
+    first = block * BLOCK
+    calibrated = synthetic_cities(range(first, first + cities), districts)
+    return with_parameters(calibrated, priors.read(priors.SYNTHETIC))
+
+
+def make(
+    scenario: str,
+    city: CityLike = "synthetic",
+    num_envs: int = 1,
+    seed: int = 0,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float32,
+    districts: int | None = None,
+    cities: int | None = None,
+    **options: Any,
+) -> GovernanceEnv:
+    """A batched environment.
+
+    Args:
+        scenario: name, see ``scenario_ids``.
+        city: "synthetic", a package's name or folder, or a calibrated ``City``.
+        districts: size of a synthetic city (default 9).
+        cities: number of different synthetic cities (default 16); row i is city
+            ``(seed + i) % cities`` of the block of ``seed``.
+        options: options of the scenario.
+
+    Raises:
+        ValueError: unknown scenario, or option values out of range.
+        TypeError: unknown options.
+        PackageError: a package with problems.
+    """
+    known = scenarios()
+    if scenario not in known:
+        raise ValueError(f"scenario {scenario!r} is unknown; known: {', '.join(sorted(known))}")
+    if num_envs < 1:
+        raise ValueError(f"num_envs={num_envs}: expected at least 1")
+    built = build_scenario(known[scenario], options)
+    calibrated = resolve(city, seed, districts, cities)
+    return GovernanceEnv(scenario, built, calibrated, num_envs, seed, dtype, device)
+
+
+def resolve(city: CityLike, seed: int, districts: int | None, cities: int | None) -> City:
+    """The calibration that ``make`` builds on."""
+    if city == "synthetic":
+        return synthetic(seed // BLOCK, cities or DEFAULT_CITIES, districts or DEFAULT_DISTRICTS)
+    for name, value in (("districts", districts), ("cities", cities)):
+        if value is not None:
+            raise ValueError(f"{name}={value} only applies to synthetic cities")
+    return city if isinstance(city, City) else load_city(city).city

@@ -1,0 +1,121 @@
+"""What a scenario must say: who governs, what they see, which levers they hold.
+
+A scenario is one file under ``envs/scenarios`` (or in another package, through the entry
+point group ``polislab.scenarios``) with a frozen dataclass that extends ``Scenario``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from torch import Tensor
+
+from envs.city.dynamics import PRESETS
+from envs.city.levers import LEVERS, Policy
+from envs.city.model import City, CityState, Flows
+from envs.city.treasury import MODES
+from envs.groups import Group
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What is known at the end of a step: the governed rows and their status-quo twins."""
+
+    city: City
+    state: CityState
+    flows: Flows
+    twin_state: CityState
+    twin_flows: Flows
+    start: Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """Options that every scenario has.
+
+    Attributes:
+        months_per_step: months between decisions.
+        horizon: months of an episode; a multiple of ``months_per_step``.
+        dynamics: preset of exogenous shocks (``envs.city.dynamics.PRESETS``).
+        local_weight: weight of a governor's own indicator in its reward, the rest is the
+            welfare of the whole.
+        reach: share of each lever's range that an action of one spans.
+        budget: how the treasury rations requests.
+    """
+
+    months_per_step: int = 3
+    horizon: int = 120
+    dynamics: str = "shocks"
+    local_weight: float = 0.2
+    reach: float = 1.0
+    budget: str = "pooled"
+
+    def problems(self) -> list[str]:
+        """What is wrong with the options, in words."""
+        found = []
+        if self.months_per_step < 1:
+            found.append(f"months_per_step={self.months_per_step}: expected at least 1")
+        elif self.horizon < 1 or self.horizon % self.months_per_step:
+            found.append(
+                f"horizon={self.horizon}: expected a positive multiple of months_per_step="
+                f"{self.months_per_step}"
+            )
+        if self.dynamics not in PRESETS:
+            found.append(f"dynamics={self.dynamics!r}: expected one of {', '.join(PRESETS)}")
+        if self.budget not in MODES:
+            found.append(f"budget={self.budget!r}: expected one of {', '.join(MODES)}")
+        if not 0 <= self.local_weight <= 1:
+            found.append(f"local_weight={self.local_weight}: expected 0 to 1")
+        if not 0 < self.reach <= 1:
+            found.append(f"reach={self.reach}: expected above 0 and at most 1")
+        return found
+
+    def groups(self, city: City) -> tuple[Group, ...]:
+        """The groups of governors of this scenario in a city."""
+        raise TypeError("a scenario defines groups, observe, request and goals")
+
+    def observe(self, scene: Scene) -> dict[str, Tensor]:
+        """Normalised observations by group ``[B, n, obs]``."""
+        raise TypeError("a scenario defines groups, observe, request and goals")
+
+    def request(self, actions: Mapping[str, Tensor], policy: Policy) -> Policy:
+        """Physical lever settings for raw actions in [-1, 1], starting from today's policy."""
+        raise TypeError("a scenario defines groups, observe, request and goals")
+
+    def goals(self, scene: Scene) -> dict[str, Tensor]:
+        """Local goals by group ``[B, n]`` against the twin, about unit size."""
+        raise TypeError("a scenario defines groups, observe, request and goals")
+
+    def costs(self, scene: Scene) -> dict[str, Tensor]:
+        """Constraint costs by group ``[B, n, C]``, each at least zero."""
+        raise TypeError("a scenario defines groups, observe, request and goals")
+
+
+def scaled(name: str, raw: Tensor, reach: float) -> Tensor:
+    """Physical value of a raw action for a lever, within ``reach`` of its range."""
+    return LEVERS[name].physical(reach * raw)
+
+
+def build(kind: type[Scenario], options: Mapping[str, Any]) -> Scenario:
+    """A scenario with checked options.
+
+    Raises:
+        TypeError: unknown options; the known ones are listed.
+        ValueError: values out of range; all problems at once.
+    """
+    known = {f.name for f in fields(kind)}
+    unknown = sorted(set(options) - known)
+    if unknown:
+        raise TypeError(
+            f"unknown scenario option {', '.join(unknown)}; known: {', '.join(sorted(known))}"
+        )
+    scenario = kind(**options)
+    problems = scenario.problems()
+    if problems:
+        raise ValueError("; ".join(problems))
+    return scenario
+
+
+__all__ = ["Group", "Scenario", "Scene", "build", "scaled"]

@@ -1,0 +1,149 @@
+"""city_v0: the four governors of a city, with city-wide levers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from envs.city.levers import GOVERNORS, LEVERS, Policy
+from envs.city.model import City
+from envs.city.sizes import DEPARTMENT_NAMES, PRIVATE, SECTOR_NAMES, SERVICE_NAMES
+from envs.groups import Group
+from envs.scenario import Scenario, Scene, scaled
+from envs.scenarios.observables import (
+    COST_BUDGETS,
+    against_twin,
+    city_columns,
+    lever_columns,
+    per_group,
+    spread,
+    stack_costs,
+)
+
+_AXES: dict[str, tuple[str, ...]] = {
+    "staff": SERVICE_NAMES,
+    "facilities": SERVICE_NAMES,
+    "fee": SERVICE_NAMES,
+    "business_tax": SECTOR_NAMES[:PRIVATE],
+    "budget_split": DEPARTMENT_NAMES,
+}
+
+_SHARED = ("population", "income", "output", "revenue", "debt_ratio", "spending_met")
+_OWN: dict[str, tuple[str, ...]] = {
+    "planning": ("rent", "rent_share", "floor_per_head", "property_value", "low_income_share"),
+    "industry": ("jobs", "unemployment", "capital", "evasion"),
+    "services": ("service_load", *(f"quality_{name}" for name in SERVICE_NAMES)),
+    "infrastructure": (
+        "commute_time", "traffic", "congestion", "transit_trips", "road_condition", "emissions",
+    ),
+}
+_GOALS: dict[str, tuple[str, ...]] = {
+    "planning": ("rent_share",),
+    "industry": ("income", "unemployment"),
+    "services": tuple(f"quality_{name}" for name in SERVICE_NAMES),
+    "infrastructure": ("commute_time", "road_condition"),
+}
+_COSTS: dict[str, tuple[str, ...]] = {
+    "planning": ("displacement",),
+    "industry": ("deficit",),
+    "services": ("service_minimum",),
+    "infrastructure": ("emissions",),
+}
+
+
+@dataclass(frozen=True)
+class CityV0(Scenario):
+    """Planning, industry, services and infrastructure, one governor each.
+
+    A lever has one setting for the whole city; levers by service or sector have one action
+    each. ``targeting`` is one action: positive gives low incomes more weight, negative less.
+    """
+
+    def _levers(self, governor: str) -> list[str]:
+        return [
+            lever.name
+            for lever in LEVERS.values()
+            if lever.governor == governor
+            and (lever.name != "budget_split" or self.budget == "departments")
+        ]
+
+    def _actions(self, governor: str) -> tuple[str, ...]:
+        names: list[str] = []
+        for name in self._levers(governor):
+            axis = _AXES.get(name)
+            names += [f"{name}[{cell}]" for cell in axis] if axis else [name]
+        return tuple(names)
+
+    def groups(self, city: City) -> tuple[Group, ...]:
+        return tuple(
+            Group(
+                name=governor,
+                agents=(governor,),
+                observation_names=(
+                    *_SHARED, *_OWN[governor], *(f"lever_{x}" for x in self._levers(governor)),
+                ),
+                action_names=self._actions(governor),
+                cost_names=_COSTS[governor],
+                budgets=tuple(COST_BUDGETS[name] for name in _COSTS[governor]),
+            )
+            for governor in GOVERNORS
+        )
+
+    def observe(self, scene: Scene) -> dict[str, Tensor]:
+        shared = city_columns(scene, _SHARED)
+        return {
+            governor: per_group(
+                torch.cat(
+                    [
+                        shared,
+                        city_columns(scene, _OWN[governor]),
+                        lever_columns(scene, self._levers(governor)),
+                    ],
+                    -1,
+                ),
+                1,
+            )
+            for governor in GOVERNORS
+        }
+
+    def request(self, actions: Mapping[str, Tensor], policy: Policy) -> Policy:
+        result = dict(policy)
+        for governor in GOVERNORS:
+            columns = actions[governor][:, 0].unbind(-1)
+            column = 0
+            for name in self._levers(governor):
+                like = policy[name]
+                axis = _AXES.get(name)
+                if axis:
+                    cells = torch.stack(columns[column : column + len(axis)], -1)
+                    value = scaled(name, cells, self.reach)
+                    while value.dim() < like.dim():
+                        value = value.unsqueeze(1)
+                    result[name] = value.expand_as(like)
+                    column += len(axis)
+                elif name == "targeting":
+                    kinds = like.shape[1]
+                    level = torch.linspace(1, -1, kinds, dtype=like.dtype, device=like.device)
+                    tilt = (self.reach * columns[column]).reshape(-1, 1, 1)
+                    result[name] = (2 ** (tilt * level.reshape(1, -1, 1))).expand_as(like)
+                    column += 1
+                else:
+                    result[name] = spread(scaled(name, columns[column], self.reach), like)
+                    column += 1
+        return result
+
+    def goals(self, scene: Scene) -> dict[str, Tensor]:
+        return {
+            governor: torch.stack(
+                [against_twin(scene, name) for name in _GOALS[governor]], -1
+            ).mean(-1, keepdim=True)
+            for governor in GOVERNORS
+        }
+
+    def costs(self, scene: Scene) -> dict[str, Tensor]:
+        return {
+            governor: per_group(stack_costs(scene, _COSTS[governor]), 1) for governor in GOVERNORS
+        }

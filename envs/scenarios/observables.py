@@ -1,0 +1,96 @@
+"""Shared pieces of scenarios: observations from indicators, actions from levers, costs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+from torch.nn.functional import softplus
+
+from envs.city.indicators import INDICATORS, change
+from envs.city.levers import LEVERS
+from envs.scenario import Scene
+
+COST_BUDGETS: dict[str, float] = {
+    "deficit": 0.05,
+    "service_minimum": 0.05,
+    "displacement": 0.02,
+    "emissions": 0.05,
+}
+
+_DEBT_LIMIT = 0.6
+_LOWEST_QUALITY = 0.5
+
+
+def city_columns(scene: Scene, names: Sequence[str]) -> Tensor:
+    """Normalised changes of city-wide indicators since the first year ``[B, len(names)]``."""
+    columns = [
+        change(
+            INDICATORS[name],
+            INDICATORS[name].city(scene.city, scene.state, scene.flows),
+            scene.start[name],
+        )
+        for name in names
+    ]
+    return torch.stack(columns, -1)
+
+
+def lever_columns(scene: Scene, names: Sequence[str]) -> Tensor:
+    """Mean setting in force of levers ``[B, len(names)]``, 0 at today's, 1 at the upper bound."""
+    columns = []
+    for name in names:
+        lever = LEVERS[name]
+        value = scene.state.treasury.policy[name]
+        mean = value.reshape(value.shape[0], -1).mean(-1)
+        columns.append((mean - lever.default) / (lever.high - lever.low))
+    return torch.stack(columns, -1)
+
+
+def city_costs(scene: Scene) -> dict[str, Tensor]:
+    """Constraint costs of the whole city ``[B]``, each at least zero.
+
+    deficit: years of revenue that debt exceeds its limit, smooth; service_minimum: share of
+    people weighted by the shortfall of quality; displacement: loss of low-income residents
+    against the twin; emissions: excess over the twin.
+    """
+    yearly = 12 * scene.flows.settlement.revenue
+    over = (scene.state.treasury.debt - _DEBT_LIMIT * yearly) / yearly
+    people = scene.flows.residents.people.sum(-1, keepdim=True)
+    shortfall = softplus((_LOWEST_QUALITY - scene.flows.services.access) / 0.05) * 0.05
+    poor = scene.state.planning.people[..., :2].sum((1, 2))
+    twin_poor = scene.twin_state.planning.people[..., :2].sum((1, 2))
+    dirt = scene.flows.traffic.emissions / scene.twin_flows.traffic.emissions - 1
+    return {
+        "deficit": softplus(20 * over) / 20,
+        "service_minimum": (shortfall * people).sum((1, 2)) / people.sum((1, 2)),
+        "displacement": (1 - poor / twin_poor).clamp_min(0),
+        "emissions": dirt.clamp_min(0),
+    }
+
+
+def per_group(columns: Tensor, agents: int) -> Tensor:
+    """Give every agent of a group the same columns: ``[B, C]`` to ``[B, agents, C]``."""
+    return columns.unsqueeze(1).expand(-1, agents, -1)
+
+
+def against_twin(scene: Scene, name: str, district: bool = False) -> Tensor:
+    """An indicator against the twin, in notable changes, signed so that more is better."""
+    row = INDICATORS[name]
+    formula = row.district if district else row.city
+    if formula is None:
+        raise ValueError(f"indicator {name!r} has no district values")
+    value = formula(scene.city, scene.state, scene.flows)
+    twin = formula(scene.city, scene.twin_state, scene.twin_flows)
+    return row.better * change(row, value, twin)
+
+
+def spread(value: Tensor, like: Tensor) -> Tensor:
+    """Broadcast a city-wide setting ``[B]`` over the shape of a lever ``[B, ...]``."""
+    return value.reshape(-1, *(1,) * (like.dim() - 1)).expand_as(like)
+
+
+def stack_costs(scene: Scene, names: Sequence[str]) -> Tensor:
+    """Named costs ``[B, len(names)]``."""
+    every: Mapping[str, Tensor] = city_costs(scene)
+    return torch.stack([every[name] for name in names], -1)
