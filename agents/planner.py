@@ -35,13 +35,13 @@ class Planner:
 
     Args:
         settings: of the search.
-        make: makes a differentiable environment with a number of rows, as `envs.make` does.
+        env: a differentiable environment; its rows are the cities, once for every start.
         seed: of the run: draws cities, shocks and starts.
     """
 
-    def __init__(self, settings: PlannerSettings, make: Callable[[int], Any], seed: int) -> None:
+    def __init__(self, settings: PlannerSettings, env: Any, seed: int) -> None:
         self.settings = settings
-        self.env = make(settings.starts * settings.cities)
+        self.env = env
         self.seed = seed
         generator = torch.Generator().manual_seed(seed)
         self.levers: dict[str, Tensor] = {}

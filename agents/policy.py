@@ -20,7 +20,7 @@ Tensors = Mapping[str, Tensor]
 
 
 class GroupLike(Protocol):
-    """The part of `envs.governance.Group` that a policy needs."""
+    """The part of `envs.groups.Group` that a policy needs."""
 
     @property
     def name(self) -> str: ...

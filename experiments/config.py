@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
 from hydra import compose, initialize_config_dir
@@ -37,14 +37,18 @@ class Config:
     resolved: dict[str, Any]
 
     @property
+    def scenario(self) -> str:
+        """Name of the scenario."""
+        return str(self.settings.scenario["id"])
+
+    @property
     def kind(self) -> str:
         """Kind of the agent: `ppo` or a rule."""
         return str(self.settings.agent["kind"])
 
     def environment(self, num_envs: int, seed: int) -> dict[str, Any]:
         """Keywords of `envs.make` and `envs.sb3_vec_env` behind the scenario's id."""
-        options = asdict(self.settings.scenario)
-        del options["id"]
+        options = {key: value for key, value in self.settings.scenario.items() if key != "id"}
         if self.settings.city == "synthetic":
             options["districts"] = self.settings.districts
         return options | {
@@ -193,13 +197,8 @@ def _leaves(node: Any, path: str = "") -> list[tuple[str, Any]]:
 
 def _check(resolved: Any, problems: list[str]) -> tuple[TrainSettings | None, Any]:
     settings = _read(TrainSettings, resolved, "", problems)
-    scenario = resolved.get("scenario")
-    if settings and settings.scenario.horizon % settings.scenario.months_per_step:
-        horizon, months = scenario["horizon"], scenario["months_per_step"]
-        problems.append(
-            f"scenario.horizon: {horizon} months is not a multiple of "
-            f"scenario.months_per_step={months}"
-        )
+    if isinstance(resolved.get("scenario"), dict):
+        _check_scenario(resolved["scenario"], problems)
     chosen = resolved.get("agent")
     if not isinstance(chosen, dict):
         return settings, None
@@ -209,6 +208,21 @@ def _check(resolved: Any, problems: list[str]) -> tuple[TrainSettings | None, An
         return settings, None
     values = {key: value for key, value in chosen.items() if key != "kind"}
     return settings, _read(AGENTS[kind], values, "agent", problems)
+
+
+def _check_scenario(chosen: Mapping[str, Any], problems: list[str]) -> None:
+    """The scenario exists, and its own table of options accepts the values."""
+    from envs.registry import scenarios
+
+    known, name = scenarios(), chosen.get("id")
+    if name not in known:
+        problems.append(f"scenario.id: unknown choice {name!r}; {closest(str(name), known)}")
+        return
+    kind = known[name]
+    options = {field.name: field.default for field in fields(kind)}
+    options |= {str(key): value for key, value in chosen.items() if key != "id"}
+    if scenario := _read(kind, options, "scenario", problems):
+        problems.extend(f"scenario.{problem}" for problem in scenario.problems())
 
 
 def _read(kind: type[T], data: Any, where: str, problems: list[str]) -> T | None:

@@ -5,6 +5,7 @@ Shapes: P policies, C cities (rows of the batch).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,15 +19,18 @@ from agents.policy import Policy
 from experiments.statistics import interquartile_mean, percentile_interval, pooled_mean
 
 Floats = NDArray[np.float64]
-MONTHLY_DISCOUNT = 0.9975
+MONTHLY_DISCOUNT = math.exp(-0.03 / 12)
+SUMMED = ("overall", "terminal")
 
 
 @dataclass(frozen=True)
 class Evaluation:
     """Discounted welfare of each policy on each city, as a share of baseline income.
 
-    policies: names; seeds: of the cities; welfare: component -> array [P, C], where "overall"
-    is what policies are ranked by; returns: mean reward per step over agents, array [P, C].
+    policies: names; seeds: of the cities; returns: mean reward per step over agents, array
+    [P, C]; welfare: component -> discounted mean over the episode, array [P, C]. "overall" is
+    what policies are ranked by: the flow of welfare against the status-quo twin with the value
+    of the stocks left at the end, which "terminal" gives alone.
     """
 
     policies: tuple[str, ...]
@@ -82,8 +86,13 @@ def evaluate(env: Any, policies: Mapping[str, Policy], first_seed: int, tick: An
 
 
 def _episode(env: Any, policy: Policy, seed: int, tick: Any) -> tuple[dict[str, Floats], Floats]:
-    """Discounted mean of each welfare component [C], and mean reward per step [C]."""
+    """Discounted mean of each welfare component [C], and mean reward per step [C].
+
+    Environments give "overall" as the discounted sum over the months of a step and "terminal" at
+    the last step, both in months of income; the other components are means over the months.
+    """
     discount = MONTHLY_DISCOUNT**env.months_per_step
+    months = (MONTHLY_DISCOUNT ** np.arange(env.months_per_step)).sum()
     observations, _ = env.reset(seed=seed)
     policy.reset(env.num_envs)
     total: dict[str, Floats] = {}
@@ -94,10 +103,12 @@ def _episode(env: Any, policy: Policy, seed: int, tick: Any) -> tuple[dict[str, 
             result = env.step(policy.act(observations))
         observations = result.observations
         for name, value in result.info["welfare"].items():
-            total[name] = total.get(name, 0.0) + weight * _array(value)
+            scale = weight / months if name in SUMMED else weight
+            total[name] = total.get(name, 0.0) + scale * _array(value)
         rewards = torch.cat(list(result.rewards.values()), dim=1).mean(dim=1)
         returns += _array(rewards) / env.steps_per_episode
         tick()
+    total["overall"] = total["overall"] + total.get("terminal", 0.0)
     return total, returns
 
 

@@ -7,12 +7,21 @@ from contextlib import closing
 from dataclasses import asdict
 from typing import Any
 
+import torch
+
 import agents
 import envs
+from agents.planner import Planner, PlannerSettings
 from agents.policy import Policy
+from agents.ppo_settings import training_seed
+from envs.city.model import City
+from envs.registry import resolve
 from experiments.config import Config
 from experiments.progress import progress
 from experiments.runs import INTERRUPTED, Metrics, Run
+
+CITIES = 2**32
+"""Part of a run whose seed draws the cities; the parts from 0 upwards draw shocks."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -44,7 +53,7 @@ class Log:
 
 def follow_rule(config: Config, run: Run) -> Policy:
     """A rule: nothing is learned."""
-    env = envs.make(config.settings.scenario.id, **config.environment(1, config.settings.seed))
+    env = envs.make(config.scenario, **config.environment(1, config.settings.seed))
     return agents.rule(config.kind, env.groups, asdict(config.agent))
 
 
@@ -52,10 +61,9 @@ def learn_by_ppo(config: Config, run: Run) -> Policy:
     """Proximal policy optimisation; a stopped run continues at its last segment."""
     from agents.ppo import PPOLearner
 
-    settings = config.settings
-    env = envs.sb3_vec_env(
-        settings.scenario.id, **config.environment(config.agent.num_envs, settings.seed)
-    )
+    settings, rows = config.settings, config.agent.num_envs
+    cities = training_seed(settings.seed, CITIES, rows)
+    env = envs.sb3_vec_env(config.scenario, **config.environment(rows, cities))
     groups, episode = env.core.groups, env.core.steps_per_episode
     learner = PPOLearner(config.agent, env, groups, episode, settings.seed, settings.device)
     start = learner.restore(run.checkpoint)
@@ -78,15 +86,12 @@ def learn_by_ppo(config: Config, run: Run) -> Policy:
 
 def search_plan(config: Config, run: Run) -> Policy:
     """The best constant plan by gradient; a stopped search starts over."""
-    from agents.planner import Planner
-
-    settings = config.settings
-
-    def make(rows: int) -> Any:
-        return envs.make(settings.scenario.id, **config.environment(rows, settings.seed))
-
-    planner = Planner(config.agent, make, settings.seed)
-    total = config.agent.iterations * planner.env.steps_per_episode
+    agent, seed = config.agent, config.settings.seed
+    first = training_seed(seed, CITIES, agent.cities)
+    options = config.environment(agent.starts * agent.cities, first)
+    options |= {"city": repeated(options.pop("city"), agent, first, options.pop("districts", None))}
+    planner = Planner(agent, envs.make(config.scenario, **options), seed)
+    total = agent.iterations * planner.env.steps_per_episode
     try:
         with closing(Log(run, keep=0)) as log, progress("planning", total, "steps") as tick:
             for row in planner.search(tick):
@@ -94,6 +99,14 @@ def search_plan(config: Config, run: Run) -> Policy:
     except KeyboardInterrupt:
         raise Interrupted(run, "The same command starts the search again.") from None
     return planner.policy()
+
+
+def repeated(city: str, agent: PlannerSettings, seed: int, districts: int | None) -> City:
+    """The calibration of the search's cities, all of them once for every start."""
+    cities = resolve(city, agent.cities, seed, districts)
+    if cities.rows == 1:
+        return cities
+    return cities.select(torch.arange(agent.cities).repeat(agent.starts))
 
 
 LEARNERS: dict[str, Callable[[Config, Run], Policy]] = {"ppo": learn_by_ppo, "plan": search_plan}

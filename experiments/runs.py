@@ -76,7 +76,7 @@ class Run:
                 "hash": config_hash(config),
                 "experiment": config.settings.experiment.name,
                 "agent": config.kind,
-                "scenario": config.settings.scenario.id,
+                "scenario": config.scenario,
                 "city": city,
                 "seed": config.settings.seed,
                 "evaluation_seeds": evaluation_seeds(config),

@@ -42,9 +42,7 @@ def train(config: Config, command: Sequence[str]) -> tuple[Run, bool]:
 def compare(config: Config, policy: Policy) -> dict[str, Any]:
     """Evaluate a policy and its rivals on the held-out cities of a configuration."""
     settings = config.settings.experiment.evaluation
-    env = envs.make(
-        config.settings.scenario.id, **config.environment(settings.cities, settings.first_seed)
-    )
+    env = envs.make(config.scenario, **config.environment(settings.cities, settings.first_seed))
     if problems := agents.mismatches(policy, env.groups):
         raise InputError([f"the policy does not fit the scenario: {text}" for text in problems])
     policies = {"policy": policy} | {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import typer
 
 from experiments.commands.output import JsonOption, check_json, emit, show
@@ -19,22 +21,22 @@ def list_scenarios(json: JsonOption = None) -> None:
     """
     from rich.table import Table
 
-    import envs
+    from envs.registry import DEFAULT_DISTRICTS, scenarios, synthetic
 
     check_json(json)
-    records = []
-    for name in envs.scenario_ids():
-        for group in envs.make(name, city="synthetic", num_envs=1).groups:
-            records.append(
-                {
-                    "scenario": name,
-                    "group": group.name,
-                    "agents": len(group.agents),
-                    "observations": list(group.observation_names),
-                    "levers": list(group.action_names),
-                    "costs": list(group.cost_names),
-                }
-            )
+    city = synthetic(0, 1, DEFAULT_DISTRICTS)
+    records: list[dict[str, Any]] = [
+        {
+            "scenario": name,
+            "group": group.name,
+            "agents": len(group.agents),
+            "observations": list(group.observation_names),
+            "levers": list(group.action_names),
+            "costs": list(group.cost_names),
+        }
+        for name, kind in sorted(scenarios().items())
+        for group in kind().groups(city)
+    ]
     shown = Table(title="Scenarios on a synthetic city of 9 districts")
     for head in ("scenario", "group", "agents", "observations", "levers"):
         shown.add_column(head)
