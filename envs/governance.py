@@ -72,7 +72,9 @@ class GovernanceEnv:
         with torch.no_grad():
             self._reference = welfare.reference(self._model)
             like = self._start.planning.home_rent
-            _, flows = self._model.step(self._start, {}, no_shocks(*like.shape, like))
+            _, flows = self._model.step(
+                self._start, {}, no_shocks(like.shape[0], like.shape[1], like)
+            )
             self._first = self._quiet_flows(flows)
             self._start_values = first_values(self._model, self._start, self._first)
             self._beta = discount_factor(self._model)
@@ -209,9 +211,7 @@ class GovernanceEnv:
 
     def _observations(self) -> dict[str, Tensor]:
         raw = self.options.observe(self._scene())
-        return {
-            name: x.clamp(-OBSERVATION_BOUND, OBSERVATION_BOUND) for name, x in raw.items()
-        }
+        return {name: x.clamp(-OBSERVATION_BOUND, OBSERVATION_BOUND) for name, x in raw.items()}
 
     def _global_state(self) -> Tensor:
         """Normalised indicators and levers in force of the governed rows ``[B, S]``."""

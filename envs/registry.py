@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import entry_points
@@ -142,4 +141,4 @@ def resolve(city: CityLike, seed: int, districts: int | None, cities: int | None
     for name, value in (("districts", districts), ("cities", cities)):
         if value is not None:
             raise ValueError(f"{name}={value} only applies to synthetic cities")
-    return city if isinstance(city, City) else load_city(city).city
+    return city if isinstance(city, City) else load_city(os.fspath(city)).city

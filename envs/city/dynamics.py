@@ -52,9 +52,7 @@ class Dynamics:
     all rows one month and returns the shocks in force.
     """
 
-    def __init__(
-        self, preset: str, rows: int, districts: int, months: int, like: Tensor
-    ) -> None:
+    def __init__(self, preset: str, rows: int, districts: int, months: int, like: Tensor) -> None:
         """Args: months: length of an episode; like: gives dtype and device.
 
         Raises:

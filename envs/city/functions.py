@@ -26,9 +26,10 @@ def ces_match(a: Tensor, b: Tensor, rho: Tensor | float) -> Tensor:
 def ces(a: Tensor, b: Tensor, weight: Tensor, rho: Tensor) -> Tensor:
     """CES aggregate ``(weight a^-rho + (1 - weight) b^-rho)^(-1/rho)``; equal inputs pass."""
     low = torch.minimum(a, b).clamp_min(FLOOR)
-    inner = weight * (low / a.clamp_min(FLOOR)) ** rho + (1 - weight) * (
-        low / b.clamp_min(FLOOR)
-    ) ** rho
+    inner = (
+        weight * (low / a.clamp_min(FLOOR)) ** rho
+        + (1 - weight) * (low / b.clamp_min(FLOOR)) ** rho
+    )
     return low * inner ** (-1 / rho)
 
 

@@ -49,9 +49,7 @@ def budget(
     net = gross * keep_income.reshape(-1, 1, 1)
     rebate = (policy["rebate"] * f.money.unsqueeze(-1)).unsqueeze(1)
     burden = p.b.compliance * (policy["audit"] - LEVERS["audit"].default)
-    extra = (rebate + dividend.reshape(-1, 1, 1) - services.fees) / net - burden.reshape(
-        -1, 1, 1
-    )
+    extra = (rebate + dividend.reshape(-1, 1, 1) - services.fees) / net - burden.reshape(-1, 1, 1)
     ratio = _LEAST + softplus(_SHARP * (1 + extra - _LEAST)) / _SHARP
     disposable = net * ratio
     spending = p.b.loc_share.unsqueeze(-1) * (residents.people * disposable).sum(-1)
@@ -59,7 +57,11 @@ def budget(
 
 
 def experienced(
-    p: Parameters, commuting: Commute, income: Income, value_of_time: Tensor, utility: Tensor,
+    p: Parameters,
+    commuting: Commute,
+    income: Income,
+    value_of_time: Tensor,
+    utility: Tensor,
     participation: Tensor,
 ) -> Tensor:
     """Utility with experienced instead of decision weights ``[B, D, K]`` (MODEL section 9).
@@ -77,4 +79,3 @@ def type_income(residents: Residents, income: Income) -> Tensor:
     """Mean disposable income by type ``[B, K]`` k$/month."""
     people = residents.people
     return (people * income.disposable).sum(1) / people.sum(1)
-

@@ -89,11 +89,7 @@ def log_productivity(
 ) -> Tensor:
     """Log total factor productivity ``[B, D, P]``."""
     density = torch.log(spill_density(geography, s.employed) / f.spill)
-    common = (
-        shocks.productivity
-        + p.bd.g_road * torch.log(roads.index)
-        + s.knowledge.unsqueeze(-1)
-    )
+    common = shocks.productivity + p.bd.g_road * torch.log(roads.index) + s.knowledge.unsqueeze(-1)
     return (
         f.productivity
         + p.bdk.agglomeration * density.unsqueeze(-1)
@@ -129,12 +125,16 @@ def post(
     capital_share = 1 - labour - floor
     wage = s.wage[..., :PRIVATE]
     rent = residents.work_rent.unsqueeze(-1)
-    log_sales = torch.log(s.capital) + (
-        log_productivity(s, f, geography, p, roads, shocks)
-        + log_prices(s, shocks)
-        + floor * torch.log(floor / rent)
-        + labour * torch.log(labour / wage)
-    ) / capital_share
+    log_sales = (
+        torch.log(s.capital)
+        + (
+            log_productivity(s, f, geography, p, roads, shocks)
+            + log_prices(s, shocks)
+            + floor * torch.log(floor / rent)
+            + labour * torch.log(labour / wage)
+        )
+        / capital_share
+    )
     demand = torch.cat([labour * torch.exp(log_sales) / wage, staff.unsqueeze(-1)], -1)
     net = s.wage * s.finding * (keep_income / f.wage).reshape(-1, 1, 1)
     pull_of_jobs = f.workplace * demand * net**p.bdk.eps
@@ -248,9 +248,7 @@ def advance(
     expected = s.expected_return + p.bdk.gain_f * (returns - s.expected_return)
     scarcity = (s.capital.sum(1) / f.total_capital) ** (1 / p.bd.eps_k)
     pace = p.bdk.delta_k / 12
-    growth = saturate(
-        expected / (f.user_cost * scarcity.unsqueeze(1)), p.bdk.psi_k, p.bdk.cap_k
-    )
+    growth = saturate(expected / (f.user_cost * scarcity.unsqueeze(1)), p.bdk.psi_k, p.bdk.cap_k)
     seed = p.bdk.seed_k * (f.total_capital / s.wage.shape[1]).unsqueeze(1)
     output = torch.log(market.output.sum(1)[:, :LOCAL] / f.output[:, :LOCAL])
     rate = p.b.rate_know
@@ -266,8 +264,8 @@ def advance(
         + (p.bd.el_business * net - s.establishments) / p.bd.lag_business,
         knowledge=s.knowledge
         + rate * (p.b.el_research * diminishing(policy["research"] * scale) - s.knowledge),
-        skill=s.skill + rate * (p.b.el_training * diminishing(policy["training"] * scale) - s.skill),
+        skill=s.skill
+        + rate * (p.b.el_training * diminishing(policy["training"] * scale) - s.skill),
         price_local=s.price_local * (shopping.revenue / sales) ** p.bd.eta_p,
-        price_export=s.price_export
-        + p.bd.gain_e * (-output / p.bd.sigma_x - s.price_export),
+        price_export=s.price_export + p.bd.gain_e * (-output / p.bd.sigma_x - s.price_export),
     )

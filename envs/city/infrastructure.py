@@ -77,7 +77,9 @@ def car_times(geography: Geography, pace: Tensor) -> Tensor:
     return flat.reshape(-1, districts, districts)
 
 
-def transit_times(geography: Geography, p: Parameters, frequency: Tensor, crowding: Tensor) -> Tensor:
+def transit_times(
+    geography: Geography, p: Parameters, frequency: Tensor, crowding: Tensor
+) -> Tensor:
     """Generalised transit times ``[B, D, D]`` minutes, waiting included."""
     waiting = p.b.wait_weight * 60 / (2 * frequency)
     return geography.transit_ride * crowding.reshape(-1, 1, 1) + waiting.reshape(-1, 1, 1)
@@ -171,8 +173,12 @@ def advance(
     paid = scale.unsqueeze(-1)
     wear = p.bd.delta_g / 12
     road_pipe, built = erlang(s.road_pipe, wear * f.road * policy["road"] * paid, p.bd.lag_g)
-    clean_pipe, clean = erlang(s.clean_pipe, p.b.delta_g / 12 * policy["renewables"] * scale, p.b.lag_g)
-    retro_pipe, retro = erlang(s.retrofit_pipe, p.b.delta_g / 12 * policy["retrofit"] * scale, p.b.lag_g)
+    clean_pipe, clean = erlang(
+        s.clean_pipe, p.b.delta_g / 12 * policy["renewables"] * scale, p.b.lag_g
+    )
+    retro_pipe, retro = erlang(
+        s.retrofit_pipe, p.b.delta_g / 12 * policy["retrofit"] * scale, p.b.lag_g
+    )
     target = congested_pace(p, s.condition, traffic.load)
     use = p.bd.wear_fixed + (1 - p.bd.wear_fixed) * traffic.load / f.load
     upkeep = saturate(policy["maintenance"] * upkeep_scale, torch.ones_like(paid), p.bd.cap_upkeep)
@@ -184,8 +190,7 @@ def advance(
         condition=s.condition + wear * (upkeep - s.condition * use),
         frequency=s.frequency
         + p.b.rate_transit * (p.b.frequency * policy["transit"] * scale - s.frequency),
-        crowding=s.crowding
-        + p.b.gain_crowd * (1 + p.b.crowding * (crowd**2 - 1) - s.crowding),
+        crowding=s.crowding + p.b.gain_crowd * (1 + p.b.crowding * (crowd**2 - 1) - s.crowding),
         clean=(1 - p.b.delta_g / 12) * s.clean + clean,
         clean_pipe=clean_pipe,
         retrofit=(1 - p.b.delta_g / 12) * s.retrofit + retro,

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from envs.city import households, industry, infrastructure, planning, services, travel, treasury
 from envs.city.functions import FLOOR, erlang_steady, pull, push
-from envs.city.geography import Geography, build_geography
+from envs.city.geography import build_geography
 from envs.city.levers import baseline_policy
 from envs.city.model import City, CityState, Fundamentals, no_shocks
 from envs.city.parameters import Parameters
@@ -51,9 +51,10 @@ def _jobs_by_sector(panel: Panel, p: Parameters) -> tuple[Tensor, Tensor]:
     default = p.bdk.sector_jobs.expand(*panel.jobs.shape, -1)
     shares = default if panel.sectors is None else panel.sectors
     public = (shares[..., PRIVATE] * panel.jobs).sum(-1, keepdim=True)
-    placed = p.bd.staff_by_home * homes / homes.sum(-1, keepdim=True) + (
-        1 - p.bd.staff_by_home
-    ) * panel.jobs / total
+    placed = (
+        p.bd.staff_by_home * homes / homes.sum(-1, keepdim=True)
+        + (1 - p.bd.staff_by_home) * panel.jobs / total
+    )
     staff = torch.minimum(public * placed, 0.6 * panel.jobs)
     private = shares[..., :PRIVATE] / shares[..., :PRIVATE].sum(-1, keepdim=True)
     private = private * (panel.jobs - staff).unsqueeze(-1)
@@ -162,8 +163,15 @@ def invert(panel: Panel, p: Parameters) -> City:
     constant = p.bd.mode_constant[:, 1].reshape(-1, 1, 1)
     fare_factor = torch.exp(-p.bdk.ke * fare.reshape(-1, 1, 1) / vot)
     workplace = _furness(
-        t, p, torch.exp(t.car_static - p.bdk.ke * roads.car_time) + t.active_kernel,
-        torch.exp(constant - p.bdk.ke * roads.transit_time), fare_factor, match, demand, people, net,
+        t,
+        p,
+        torch.exp(t.car_static - p.bdk.ke * roads.car_time) + t.active_kernel,
+        torch.exp(constant - p.bdk.ke * roads.transit_time),
+        fare_factor,
+        match,
+        demand,
+        people,
+        net,
     )
     weights = (workplace * demand * net).unsqueeze(2) * match.unsqueeze(1)
     attraction = weights.sum(-1)
@@ -248,9 +256,17 @@ def invert(panel: Panel, p: Parameters) -> City:
     home_floor = p.bd.floor_home * homes
     residents = Residents(people, home_floor, work_floor, ones, work_rent)
     draft_treasury = treasury.TreasuryFundamentals(
-        budget=one, grant=torch.zeros_like(one), people=homes.sum(-1),
-        units=(people.sum(1) * p.bd.efficiency).sum(-1), staff_cost=staff, facility_cost=facilities, road_cost=ones / districts,
-        public_wage=wage, money=money, property_tax=torch.zeros_like(wage), policy=policy,
+        budget=one,
+        grant=torch.zeros_like(one),
+        people=homes.sum(-1),
+        units=(people.sum(1) * p.bd.efficiency).sum(-1),
+        staff_cost=staff,
+        facility_cost=facilities,
+        road_cost=ones / districts,
+        public_wage=wage,
+        money=money,
+        property_tax=torch.zeros_like(wage),
+        policy=policy,
     )
     f_households = households.HouseholdFundamentals(participation, money)
 
@@ -260,12 +276,27 @@ def invert(panel: Panel, p: Parameters) -> City:
     use = services.serve(s_services, f_services, g, p, roads, residents, policy)
 
     market = industry.clear(
-        s_industry, f_industry, g, p, roads, residents,
-        no_shocks(b, districts, ones), offers, commuting, keep_income,
+        s_industry,
+        f_industry,
+        g,
+        p,
+        roads,
+        residents,
+        no_shocks(b, districts, ones),
+        offers,
+        commuting,
+        keep_income,
     )
     pay = travel.expected_pay(t, commuting, offers, market.pay)
     income = households.budget(
-        f_households, p, residents, market, pay, policy, use, keep_income,
+        f_households,
+        p,
+        residents,
+        market,
+        pay,
+        policy,
+        use,
+        keep_income,
         torch.zeros_like(one),
     )
     housing = p.bd.housing_share * (people * income.disposable).sum(-1)
@@ -336,7 +367,7 @@ def _close(city: City) -> City:
     """Set amenities and the grant from a month of the draft city."""
     state, p = city.start, city.parameters
     like = state.planning.home_rent
-    shocks = no_shocks(*like.shape, like)
+    shocks = no_shocks(like.shape[0], like.shape[1], like)
     _, flows = city.step(state, {}, shocks, mode="soft")
     f = city.fundamentals
 

@@ -13,7 +13,16 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from envs.city import households, industry, infrastructure, planning, services, travel, treasury, tree
+from envs.city import (
+    households,
+    industry,
+    infrastructure,
+    planning,
+    services,
+    travel,
+    treasury,
+    tree,
+)
 from envs.city.geography import Geography
 from envs.city.levers import LEVERS, enforce
 from envs.city.parameters import Parameters
@@ -159,39 +168,74 @@ class City:
             state.infrastructure, f.infrastructure, g, p, residents
         )
         offers = industry.post(
-            state.industry, f.industry, g, p, roads, residents, shocks,
-            state.services.staff.sum(-1), keep_income,
+            state.industry,
+            f.industry,
+            g,
+            p,
+            roads,
+            residents,
+            shocks,
+            state.services.staff.sum(-1),
+            keep_income,
         )
         money = f.treasury.money
         commuting = travel.commute(
-            f.travel, g, p, roads, offers, residents.people,
-            policy["toll"] * money.unsqueeze(-1), policy["fare"] * money,
+            f.travel,
+            g,
+            p,
+            roads,
+            offers,
+            residents.people,
+            policy["toll"] * money.unsqueeze(-1),
+            policy["fare"] * money,
         )
         market = industry.clear(
-            state.industry, f.industry, g, p, roads, residents, shocks, offers, commuting,
+            state.industry,
+            f.industry,
+            g,
+            p,
+            roads,
+            residents,
+            shocks,
+            offers,
+            commuting,
             keep_income,
         )
-        use = services.serve(
-            state.services, f.services, g, p, roads, residents, policy
-        )
+        use = services.serve(state.services, f.services, g, p, roads, residents, policy)
         land_surplus = planning.land_surplus(state.planning, f.planning, p, policy)
         profit_surplus = industry.profit_surplus(state.industry, f.industry, market, keep_business)
         income = households.budget(
-            f.households, p, residents, market,
+            f.households,
+            p,
+            residents,
+            market,
             travel.expected_pay(f.travel, commuting, offers, market.pay),
-            policy, use, keep_income, fiscal.dividend,
+            policy,
+            use,
+            keep_income,
+            fiscal.dividend,
         )
         shopping = industry.shop(state.industry, f.industry, p, roads, income)
         traffic = infrastructure.load(
             state.infrastructure, f.infrastructure, g, p, commuting, market, residents
         )
         utility = planning.value(
-            state.planning, f.planning, g, p, commuting, market, income, shopping, use, traffic,
-            roads, shocks, policy, policy["fare"] - LEVERS["fare"].default,
+            state.planning,
+            f.planning,
+            g,
+            p,
+            commuting,
+            market,
+            income,
+            shopping,
+            use,
+            traffic,
+            roads,
+            shocks,
+            policy,
+            policy["fare"] - LEVERS["fare"].default,
         )
-        property_value, land_value = planning.property_values(
-            state.planning, f.planning, p, policy
-        )
+        property_value, land_value = planning.property_values(state.planning, f.planning, p, policy)
         value = Value(
             utility=utility,
             welfare=households.experienced(
@@ -202,12 +246,29 @@ class City:
             property_value=property_value,
         )
         revenue = treasury.collect(
-            fiscal, f.treasury, p, residents, market, income, commuting, use, property_value,
-            land_value, before["release"],
+            fiscal,
+            f.treasury,
+            p,
+            residents,
+            market,
+            income,
+            commuting,
+            use,
+            property_value,
+            land_value,
+            before["release"],
         )
         settlement = treasury.settle(
-            fiscal, f.treasury, p, residents, market, revenue, property_value,
-            state.industry.capital, state.infrastructure.road / f.infrastructure.road, mode,
+            fiscal,
+            f.treasury,
+            p,
+            residents,
+            market,
+            revenue,
+            property_value,
+            state.industry.capital,
+            state.infrastructure.road / f.infrastructure.road,
+            mode,
         )
         scale = settlement.scale
         after = CityState(
@@ -215,15 +276,33 @@ class City:
                 state.planning, f.planning, p, market, income, utility, shocks, policy
             ),
             industry=industry.advance(
-                state.industry, f.industry, p, market, offers, shopping, policy, keep_business,
-                treasury.effective_subsidy(p, policy), scale["industry"],
+                state.industry,
+                f.industry,
+                p,
+                market,
+                offers,
+                shopping,
+                policy,
+                keep_business,
+                treasury.effective_subsidy(p, policy),
+                scale["industry"],
             ),
             services=services.advance(
-                state.services, f.services, p, use, policy, settlement.staff_scale,
+                state.services,
+                f.services,
+                p,
+                use,
+                policy,
+                settlement.staff_scale,
                 scale["services"],
             ),
             infrastructure=infrastructure.advance(
-                state.infrastructure, f.infrastructure, p, traffic, policy, settlement.upkeep_scale,
+                state.infrastructure,
+                f.infrastructure,
+                p,
+                traffic,
+                policy,
+                settlement.upkeep_scale,
                 scale["infrastructure"],
             ),
             treasury=treasury.advance(fiscal, p, settlement),

@@ -46,7 +46,7 @@ class PlanningState:
 class PlanningFundamentals:
     """What inversion fixes: amenity ``[b, D, K]``; home_cost, work_cost: ``[b, D]`` k$/m2;
     home_user, work_user: ``[b, D]`` 1/yr; home_floor, work_floor: ``[b, D]`` m2; people:
-    ``[b, D]``; mix: ``[b, D, K]`` share of each type; pollution: ``[b, D]``; outside: ``[b, K]``."""
+    ``[b, D]``; mix: ``[b, D, K]`` share of each type; outside: ``[b, K]``."""
 
     amenity: Tensor
     home_cost: Tensor
@@ -82,7 +82,9 @@ def price(rent: Tensor, user: Tensor) -> Tensor:
     return 12 * rent / user
 
 
-def land_surplus(s: PlanningState, f: PlanningFundamentals, p: Parameters, policy: Policy) -> Tensor:
+def land_surplus(
+    s: PlanningState, f: PlanningFundamentals, p: Parameters, policy: Policy
+) -> Tensor:
     """Quasi-rents of land and floor net of property tax ``[B]`` k$/month (MODEL section 22.3)."""
     tax = policy["property_tax"]
     share = p.bd.eps_h / (1 + p.bd.eps_h)
@@ -140,7 +142,9 @@ def value(
         - p.bd.om_release * policy["release"]
         - p.bd.om_mix * (policy["mix"] - LEVERS["mix"].default)
         + shocks.amenity
-        + (p.b.om_transit * roads.frequency - p.b.om_fare * fare_change + market.skill).unsqueeze(-1)
+        + (p.b.om_transit * roads.frequency - p.b.om_fare * fare_change + market.skill).unsqueeze(
+            -1
+        )
     )
     own_kind = s.people / people.unsqueeze(-1) - f.mix
     return (
@@ -178,8 +182,15 @@ def advance(
     wear = p.bd.delta_h / 12
 
     def floor_market(
-        rent: Tensor, demand: Tensor, floor: Tensor, pipe: Tensor, growth: Tensor,
-        user: Tensor, cost: Tensor, start: Tensor, zoned: Tensor,
+        rent: Tensor,
+        demand: Tensor,
+        floor: Tensor,
+        pipe: Tensor,
+        growth: Tensor,
+        user: Tensor,
+        cost: Tensor,
+        start: Tensor,
+        zoned: Tensor,
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         pressure = demand / floor / rent
         new_rent = rent * pressure**p.bd.eta_r
@@ -193,12 +204,26 @@ def advance(
         return new_rent, (1 - wear) * floor + done, new_pipe, new_growth
 
     home_rent, home_floor, home_pipe, home_growth = floor_market(
-        s.home_rent, housing, s.home_floor, s.home_pipe, s.home_growth,
-        f.home_user, f.home_cost, f.home_floor, policy["mix"],
+        s.home_rent,
+        housing,
+        s.home_floor,
+        s.home_pipe,
+        s.home_growth,
+        f.home_user,
+        f.home_cost,
+        f.home_floor,
+        policy["mix"],
     )
     work_rent, work_floor, work_pipe, work_growth = floor_market(
-        s.work_rent, market.floor, s.work_floor, s.work_pipe, s.work_growth,
-        f.work_user, f.work_cost, f.work_floor, 1 / policy["mix"],
+        s.work_rent,
+        market.floor,
+        s.work_floor,
+        s.work_pipe,
+        s.work_growth,
+        f.work_user,
+        f.work_cost,
+        f.work_floor,
+        1 / policy["mix"],
     )
     shares, inclusive = location_choice(p, perceived, s.home_floor)
     everyone = s.people.sum(1)
@@ -218,4 +243,3 @@ def advance(
         home_growth=home_growth,
         work_growth=work_growth,
     )
-

@@ -77,12 +77,9 @@ def serve(
     per_place = demand / reach.clamp_min(FLOOR)
     load = torch.cat([push(k, per_place[..., h : h + 1]) for h, k in enumerate(kernel)], -1)
     met = p.bdk.top_quality / (1 + (load / p.bdk.knee) ** p.bdk.power_queue)
-    access = (
-        torch.cat(
-            [pull(k, (capacity * met)[..., h : h + 1]) for h, k in enumerate(kernel)], -1
-        )
-        / reach.clamp_min(FLOOR)
-    )
+    access = torch.cat(
+        [pull(k, (capacity * met)[..., h : h + 1]) for h, k in enumerate(kernel)], -1
+    ) / reach.clamp_min(FLOOR)
     proximity = torch.log(reach / capacity.sum(1, keepdim=True))
     quality = s.quality + p.bdk.gain_q * (access - s.quality)
 
@@ -90,9 +87,9 @@ def serve(
         torch.log(quality / f.quality) + p.bdk.prox_weight * (proximity - f.proximity)
     )
     unmet = p.bd.om_fee * (1 - use)
-    by_type = (p.bdk.om_service * torch.log(weights)).sum(-1) - (
-        unmet.unsqueeze(1) * weights
-    ).sum(-1)
+    by_type = (p.bdk.om_service * torch.log(weights)).sum(-1) - (unmet.unsqueeze(1) * weights).sum(
+        -1
+    )
     overload = (load - 1).clamp_min(0) * capacity
     return ServiceUse(
         quality=quality,

@@ -1,10 +1,28 @@
 """Sizes and names of the model's fixed axes."""
 
-TYPE_NAMES = ("lowest income", "low income", "lower middle", "upper middle", "high income", "highest income")
+TYPE_NAMES = (
+    "lowest income",
+    "low income",
+    "lower middle",
+    "upper middle",
+    "high income",
+    "highest income",
+)
 SECTOR_NAMES = ("manufacturing", "knowledge", "local", "public")
 SERVICE_NAMES = ("education", "health", "safety", "culture")
 MODE_NAMES = ("car", "transit", "active")
-BUDGET_NAMES = ("staff", "facilities", "maintenance", "transit", "road", "renewables", "retrofit", "research", "training", "fixed")
+BUDGET_NAMES = (
+    "staff",
+    "facilities",
+    "maintenance",
+    "transit",
+    "road",
+    "renewables",
+    "retrofit",
+    "research",
+    "training",
+    "fixed",
+)
 TYPES = len(TYPE_NAMES)
 SECTORS = len(SECTOR_NAMES)
 PRIVATE = SECTORS - 1

@@ -29,8 +29,10 @@ def synthetic_panel(
     """
     if districts < 3:
         raise ValueError(f"districts={districts}: a synthetic city needs at least 3")
-    rows = [_one(np.random.default_rng(np.random.SeedSequence([seed, districts])), districts)
-            for seed in seeds]
+    rows = [
+        _one(np.random.default_rng(np.random.SeedSequence([seed, districts])), districts)
+        for seed in seeds
+    ]
     xy, land, people, jobs, sectors = (
         torch.as_tensor(np.stack(column), dtype=dtype) for column in zip(*rows, strict=True)
     )

@@ -36,9 +36,7 @@ def travel_fundamentals(
     geography: Geography, p: Parameters, wage: Tensor, participation: Tensor
 ) -> TravelFundamentals:
     """Static kernels; ``wage`` ``[b]`` is the city's wage per efficiency unit."""
-    value_of_time = (
-        p.bd.vot_share * wage.unsqueeze(-1) * p.bd.efficiency / p.bd.work_minutes
-    )
+    value_of_time = p.bd.vot_share * wage.unsqueeze(-1) * p.bd.efficiency / p.bd.work_minutes
     money = (wage / p.b.wage_unit).reshape(-1, 1, 1)
     car_money = p.bdk.car_cost * money * geography.distance / p.bdk.occupancy
     typical = value_of_time.mean(-1).reshape(-1, 1, 1)
@@ -72,9 +70,7 @@ def commute(
     """
     ke = p.bdk.ke
     car_kernel = torch.exp(f.car_static - ke * roads.car_time)
-    transit_kernel = torch.exp(
-        p.bd.mode_constant[:, 1].reshape(-1, 1, 1) - ke * roads.transit_time
-    )
+    transit_kernel = torch.exp(p.bd.mode_constant[:, 1].reshape(-1, 1, 1) - ke * roads.transit_time)
     toll_share = toll.unsqueeze(-1) / p.bdk.occupancy
     vot = f.value_of_time.unsqueeze(1)
     toll_factor = torch.exp(-ke * toll_share / vot)

@@ -43,10 +43,10 @@ class TreasuryState:
 @dataclass(frozen=True)
 class TreasuryFundamentals:
     """budget: ``[b]`` k$/month in the first year; grant: ``[b]`` k$/month that closes it;
-    people: ``[b]``;
-    units: ``[b]`` people times efficiency; staff_cost, facility_cost: ``[b, D, H]``; road_cost: ``[b, D]`` k$/month at
-    baseline; public_wage: ``[b, D]``; money: ``[b]``; property_tax: ``[b, D]`` k$/month; policy:
-    today's setting of every lever."""
+    people: ``[b]``; units: ``[b]`` people times efficiency; staff_cost, facility_cost:
+    ``[b, D, H]`` k$/month at baseline; road_cost: ``[b, D]`` share of each district;
+    public_wage: ``[b, D]`` k$/month; money: ``[b]`` local wage over the unit of money levers;
+    property_tax: ``[b, D]`` k$/month; policy: today's setting of every lever."""
 
     budget: Tensor
     grant: Tensor
@@ -100,7 +100,11 @@ def board_requests(
 
 
 def requests(
-    f: TreasuryFundamentals, p: Parameters, policy: Policy, boards: dict[str, Tensor], people: Tensor
+    f: TreasuryFundamentals,
+    p: Parameters,
+    policy: Policy,
+    boards: dict[str, Tensor],
+    people: Tensor,
 ) -> dict[str, Tensor]:
     """What each budget line asks for ``[B]`` k$/month."""
     share = dict(zip(BUDGET_NAMES, p.bd.budget_share.unbind(-1), strict=True))
@@ -229,8 +233,20 @@ def settle(
         scale = dict.fromkeys(request, share)
         dividend = dividend + left.sum(-1)
     return _account(
-        s, mode, total, revenue, asked, boards, scale, board_scale, senior, rebates, subsidies,
-        dividend, interest, people,
+        s,
+        mode,
+        total,
+        revenue,
+        asked,
+        boards,
+        scale,
+        board_scale,
+        senior,
+        rebates,
+        subsidies,
+        dividend,
+        interest,
+        people,
     )
 
 
@@ -268,7 +284,12 @@ def _account(
         upkeep = scale["infrastructure"].unsqueeze(-1).expand_as(board_scale)
     else:
         upkeep = board_scale
-    extras = {"rebates": rebates, "subsidies": subsidies, "dividend": dividend, "interest": interest}
+    extras = {
+        "rebates": rebates,
+        "subsidies": subsidies,
+        "dividend": dividend,
+        "interest": interest,
+    }
     return Settlement(
         revenue=total,
         spending=spending,

@@ -18,14 +18,18 @@ def tree_map(function: Callable[..., Tensor], first: T, *rest: T) -> T:
         return cast(T, function(first, *rest))
     if isinstance(first, dict):
         return cast(
-            T, {key: tree_map(function, first[key], *(cast(Any, r)[key] for r in rest)) for key in first}
+            T,
+            {
+                key: tree_map(function, first[key], *(cast(Any, r)[key] for r in rest))
+                for key in first
+            },
         )
     if is_dataclass(first):
         values = {
             f.name: tree_map(function, getattr(first, f.name), *(getattr(r, f.name) for r in rest))
             for f in fields(first)
         }
-        return cast(T, type(first)(**values))
+        return cast(T, cast(Any, type(first))(**values))
     return first
 
 

@@ -78,7 +78,6 @@ def present_value(
 def probe_names() -> tuple[str, ...]:
     """Levers whose uniform permanent step is valued; staff service by service."""
 
-
     names: list[str] = []
     for lever in LEVERS.values():
         if lever.name in ("targeting", "debt_target", "budget_split"):
@@ -92,7 +91,6 @@ def probe_names() -> tuple[str, ...]:
 
 def probe_policy(base: Policy, step: Mapping[str, Tensor]) -> Policy:
     """Baseline plus uniform steps ``[B]`` by probe name."""
-
 
     policy = dict(base)
     for name, change in step.items():
@@ -170,10 +168,9 @@ def mechanical_costs(city: City, months: int = MONTHS) -> dict[str, Tensor]:
     Regulatory levers, which cost nothing mechanically, are normalised by a tenth of income.
     """
 
-
     state, f, p = city.initial(), city.fundamentals.treasury, city.parameters
     like = state.planning.home_rent
-    _, flows = city.step(state, {}, no_shocks(*like.shape, like), mode="soft")
+    _, flows = city.step(state, {}, no_shocks(like.shape[0], like.shape[1], like), mode="soft")
     people = flows.residents.people
     income = (people * flows.income.gross).sum((1, 2))
     share = dict(zip(BUDGET_NAMES, p.bd.budget_share.unbind(-1), strict=True))
@@ -238,9 +235,7 @@ def shadow_prices(city: City, months: int = 240) -> CityState:
         ref = welfare.reference(city)
         with torch.enable_grad():
             prices = costates(city, ref, months)
-        scaled = tree.tree_map(
-            lambda x: x / ref.total.reshape(-1, *(1,) * (x.dim() - 1)), prices
-        )
+        scaled = tree.tree_map(lambda x: x / ref.total.reshape(-1, *(1,) * (x.dim() - 1)), prices)
         while len(_PRICES) >= _KEPT:
             _PRICES.pop(next(iter(_PRICES)))
         known = _PRICES[id(city)] = (city, scaled)

@@ -101,7 +101,7 @@ def reference(city: City, weights: str = "experienced") -> Reference:
     """Reference values from the first month of the status quo."""
     start = city.initial()
     like = start.planning.home_rent
-    _, flows = city.step(start, {}, no_shocks(*like.shape, like), mode="soft")
+    _, flows = city.step(start, {}, no_shocks(like.shape[0], like.shape[1], like), mode="soft")
     people = flows.residents.people
     utility = _utility(flows, weights)
     income = (people * flows.income.disposable).sum(1) / people.sum(1)
@@ -126,9 +126,7 @@ def evaluate(city: City, ref: Reference, flows: Flows, weights: str = "experienc
     people = flows.residents.people
     kinds = people.sum(1)
     utility = _utility(flows, weights)
-    expected = expected_utility(
-        city.parameters, utility, people, flows.residents.home_floor
-    )
+    expected = expected_utility(city.parameters, utility, people, flows.residents.home_floor)
     p = city.parameters
     gain = torch.exp(expected - ref.expected) - 1
     owned = p.b.own_rents * (flows.value.land_surplus - ref.land) + p.b.own_profits * (

@@ -37,7 +37,12 @@ _OWN: dict[str, tuple[str, ...]] = {
     "industry": ("jobs", "unemployment", "capital", "evasion"),
     "services": ("service_load", *(f"quality_{name}" for name in SERVICE_NAMES)),
     "infrastructure": (
-        "commute_time", "traffic", "congestion", "transit_trips", "road_condition", "emissions",
+        "commute_time",
+        "traffic",
+        "congestion",
+        "transit_trips",
+        "road_condition",
+        "emissions",
     ),
 }
 _GOALS: dict[str, tuple[str, ...]] = {
@@ -83,7 +88,9 @@ class CityV0(Scenario):
                 name=governor,
                 agents=(governor,),
                 observation_names=(
-                    *_SHARED, *_OWN[governor], *(f"lever_{x}" for x in self._levers(governor)),
+                    *_SHARED,
+                    *_OWN[governor],
+                    *(f"lever_{x}" for x in self._levers(governor)),
                 ),
                 action_names=self._actions(governor),
                 cost_names=_COSTS[governor],

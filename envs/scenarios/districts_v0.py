@@ -14,13 +14,27 @@ from envs.city.model import City
 from envs.city.sizes import SERVICE_NAMES
 from envs.groups import Group
 from envs.scenario import Scenario, Scene, scaled
-from envs.scenarios.observables import COST_BUDGETS, against_twin, city_columns, per_group, stack_costs
+from envs.scenarios.observables import (
+    COST_BUDGETS,
+    against_twin,
+    city_columns,
+    per_group,
+    stack_costs,
+)
 
 _SHARED = ("population", "income", "output", "debt_ratio", "spending_met", "unemployment")
 _LOCAL = (
-    "population", "income", "rent", "rent_share", "property_value", "jobs", "service_load",
+    "population",
+    "income",
+    "rent",
+    "rent_share",
+    "property_value",
+    "jobs",
+    "service_load",
     *(f"quality_{name}" for name in SERVICE_NAMES),
-    "commute_time", "congestion", "road_condition",
+    "commute_time",
+    "congestion",
+    "road_condition",
 )
 _PLACE = ("share_people", "share_jobs", "density", "distance_to_centre")
 _LEVERS = ("property_tax", "release", "maintenance")
@@ -107,5 +121,5 @@ def _distance_to_jobs(city: City, employed: Tensor) -> Tensor:
     weight = employed / employed.sum(-1, keepdim=True)
     xy = city.geography.xy
     centre = (weight.unsqueeze(-1) * xy).sum(1, keepdim=True)
-    distance = (xy - centre).norm(dim=-1)
+    distance = (xy - centre).pow(2).sum(-1).sqrt()
     return distance / distance.mean(-1, keepdim=True) - 1

@@ -67,7 +67,8 @@ def first_year(package: CityPackage) -> FirstYear:
         return torch.as_tensor(start.to_numpy(dtype=float))[None]
 
     population, jobs = read("population"), read("jobs")
-    assert population is not None and jobs is not None
+    assert population is not None
+    assert jobs is not None
     output, salary = read("gva_per_job"), read("median_salary")
     house, dwellings = read("house_price"), read("dwellings")
     price = None
