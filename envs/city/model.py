@@ -29,6 +29,7 @@ from envs.city.parameters import Parameters
 from envs.city.ports import (
     Commute,
     Income,
+    JobOffers,
     Market,
     Residents,
     Roads,
@@ -71,6 +72,7 @@ class Flows:
 
     residents: Residents
     roads: Roads
+    offers: JobOffers
     commute: Commute
     market: Market
     income: Income
@@ -308,7 +310,7 @@ class City:
             treasury=treasury.advance(fiscal, p, settlement),
         )
         flows = Flows(
-            residents, roads, commuting, market, income, shopping, traffic, use, value, settlement
+            residents, roads, offers, commuting, market, income, shopping, traffic, use, value, settlement
         )
         return after, flows
 

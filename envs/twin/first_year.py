@@ -64,7 +64,7 @@ def first_year(package: CityPackage) -> FirstYear:
         first = int(table.index[table.notna().any(axis=1)][0])
         origin[name] = str(year) if first == year else f"{first}: later than the first year"
         start = start.fillna(start.mean())
-        return torch.as_tensor(start.to_numpy(dtype=float))[None]
+        return torch.as_tensor(start.to_numpy(dtype=float, copy=True))[None]
 
     population, jobs = read("population"), read("jobs")
     assert population is not None
@@ -81,8 +81,8 @@ def first_year(package: CityPackage) -> FirstYear:
     return FirstYear(
         year=year,
         panel=Panel(
-            xy=torch.as_tensor(places[["x_km", "y_km"]].to_numpy(dtype=float))[None],
-            land=torch.as_tensor(places["area_km2"].to_numpy(dtype=float))[None],
+            xy=torch.as_tensor(places[["x_km", "y_km"]].to_numpy(dtype=float, copy=True))[None],
+            land=torch.as_tensor(places["area_km2"].to_numpy(dtype=float, copy=True))[None],
             people=population.unsqueeze(-1) * type_mix(tilt),
             jobs=jobs,
             output_per_job=None if output is None else output / 12 / 1000,
