@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from inspect import unwrap
 from typing import Annotated, Any
 
 import torch
@@ -83,6 +84,7 @@ class Planner:
     def _returns(self, tick: Callable[[], None]) -> Tensor:
         """Discounted mean reward of every start [starts], over the same cities."""
         env, s = self.env, self.settings
+        differentiable = unwrap(type(env).step)  # environments step without gradients
         first = training_seed(self.seed, 0, s.cities)
         env.reset(seed=[first + city for _ in range(s.starts) for city in range(s.cities)])
         actions = {
@@ -94,7 +96,7 @@ class Planner:
         }
         total = torch.zeros(env.num_envs, dtype=env.dtype, device=env.device)
         for step in range(env.steps_per_episode):
-            result = env.step(actions)
+            result = differentiable(env, actions)
             rewards = torch.cat(list(result.rewards.values()), dim=1).mean(dim=1)
             total = total + s.discount**step * rewards
             tick()

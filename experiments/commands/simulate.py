@@ -1,0 +1,132 @@
+"""`polislab simulate`: what levers do, without learning."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from experiments.commands.output import JsonOption, check_json, emit, show
+
+
+def simulate(
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="LEVER=VALUE",
+            help="A lever in physical units; LEVER[CELL] for one district, service or sector.",
+        ),
+    ] = None,
+    city: Annotated[
+        str, typer.Option(help="synthetic, a name of `city list`, or a package's folder.")
+    ] = "synthetic",
+    districts: Annotated[
+        int, typer.Option(min=3, max=400, help="Districts of a synthetic city.")
+    ] = 9,
+    months: Annotated[int, typer.Option(min=1, max=1200, help="Months to simulate.")] = 60,
+    dynamics: Annotated[
+        str, typer.Option(help="How the fundamentals move: steady, trend, shocks or crisis.")
+    ] = "steady",
+    seed: Annotated[int, typer.Option(min=0, help="Of the synthetic city and the shocks.")] = 0,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a chart to FILE (PNG).")
+    ] = None,
+    json: JsonOption = None,
+) -> None:
+    """Hold levers at fixed settings and compare the city with its status quo.
+
+    `polislab model levers` lists the levers with their units and bounds.
+
+    Example: polislab simulate --city london --set toll=0.002 --months 60 --plot toll.png
+    """
+    import torch
+
+    from experiments import simulate as worker
+    from experiments.progress import progress
+
+    check_json(json)
+    _check(city, dynamics, plot)
+    torch.set_num_threads(1)
+    world, codes, title = _world(city, districts, seed)
+    requested = worker.parse_settings(settings or [], codes)
+    with progress("simulating", months, "months") as tick:
+        result = worker.simulate(world, requested, months, dynamics, seed, tick)
+    heading = f"{title}, {', '.join(settings or ['status quo'])}"
+    show(_table(result, f"{heading}: month {months}"))
+    show(f"Welfare against the status quo: {100 * result.welfare.mean():+.3f} % of income (mean)")
+    if plot is not None:
+        from agents.files import write_atomic
+        from experiments.simulate_chart import chart
+
+        write_atomic(plot, chart(result, heading))
+        show(f"Chart: {plot}")
+    emit(
+        {
+            "city": city,
+            "settings": settings or [],
+            "months": months,
+            "dynamics": dynamics,
+            "seed": seed,
+            "horizon": result.changes(),
+            "welfare": result.welfare.tolist(),
+            "series": {name: series.tolist() for name, series in result.indicators.items()},
+        },
+        json,
+    )
+
+
+def _check(city: str, dynamics: str, plot: Path | None) -> None:
+    """Refuse a bad city, preset or picture before any work is done."""
+    from agents.schema import closest
+    from envs.city.dynamics import PRESETS
+    from experiments.cities import city_fault
+    from experiments.errors import InputError
+
+    problems = []
+    if fault := city_fault(city):
+        problems.append(f"--city: {fault}")
+    if dynamics not in PRESETS:
+        problems.append(f"--dynamics: unknown choice {dynamics!r}; {closest(dynamics, PRESETS)}")
+    if plot is not None and (plot.is_dir() or not plot.parent.is_dir()):
+        problems.append(f"--plot {plot}: not a file in an existing folder")
+    if problems:
+        raise InputError(problems)
+
+
+def _world(city: str, districts: int, seed: int) -> tuple[Any, list[str], str]:
+    """The calibrated city, the codes of its districts, and its title."""
+    from envs.registry import load_city, synthetic
+    from experiments.cities import SYNTHETIC
+
+    if city == SYNTHETIC:
+        codes = [f"d{i}" for i in range(districts)]
+        return synthetic(seed, 1, districts), codes, f"synthetic city of {districts} districts"
+    loaded = load_city(city)
+    return loaded.city, list(loaded.codes), loaded.name
+
+
+def _table(result: Any, title: str) -> Any:
+    """Indicators in the last month beside the status quo."""
+    from rich.table import Table
+
+    shown = Table(title=title)
+    for head in ("subsystem", "indicator", "unit"):
+        shown.add_column(head)
+    for head in ("status quo", "with levers", "change"):
+        shown.add_column(head, justify="right")
+    for row in result.changes():
+        change = f"{100 * row['change']:+.2f} %" if row["relative"] else f"{row['change']:+.4f}"
+        values = (_number(row["status_quo"]), _number(row["with_levers"]), change)
+        shown.add_row(row["subsystem"], row["indicator"], row["unit"], *values)
+    return shown
+
+
+def _number(value: float) -> str:
+    """Four digits, or all digits before the point."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def register(app: typer.Typer) -> None:
+    app.command("simulate")(simulate)

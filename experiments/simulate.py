@@ -1,0 +1,165 @@
+"""What levers do, without learning: fixed settings against the status quo under one weather.
+
+Shapes: T months, D districts.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from agents.pairs import match
+from agents.schema import closest
+from envs.city import tree, welfare
+from envs.city.dynamics import Dynamics
+from envs.city.indicators import INDICATORS, city_values
+from envs.city.levers import LEVERS, SHAPES, Lever, baseline_policy
+from envs.city.model import City
+from envs.city.sizes import PRIVATE, SECTOR_NAMES, SERVICE_NAMES, TYPE_NAMES
+from experiments.errors import InputError
+
+Floats = NDArray[np.float64]
+QUO, SET = 0, 1
+AXES: dict[str, tuple[str, ...]] = {
+    "S": SECTOR_NAMES[:PRIVATE],
+    "H": SERVICE_NAMES,
+    "K": TYPE_NAMES,
+}
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """Two runs of one city: indicators [2, T] (row 0 status quo, row 1 with the settings), and
+
+    welfare [T]: gain over the status quo in each month, share of the first year's income.
+    """
+
+    indicators: Mapping[str, Floats]
+    welfare: Floats
+
+    def changes(self) -> list[dict[str, Any]]:
+        """One record an indicator: both values in the last month, and the change.
+
+        "relative" tells whether the change is a share of the status quo or a difference;
+        "notable" is the change in units of a notable change.
+        """
+        records = []
+        for name, series in self.indicators.items():
+            row = INDICATORS[name]
+            quo, with_levers = float(series[QUO, -1]), float(series[SET, -1])
+            change = with_levers / quo - 1 if row.log else with_levers - quo
+            records.append(
+                {
+                    "indicator": name,
+                    "subsystem": row.subsystem,
+                    "unit": row.unit,
+                    "status_quo": quo,
+                    "with_levers": with_levers,
+                    "change": change,
+                    "relative": row.log,
+                    "notable": change / row.scale,
+                    "better": row.better,
+                }
+            )
+        return records
+
+
+def simulate(
+    city: City,
+    requested: Mapping[str, Tensor],
+    months: int,
+    dynamics: str,
+    seed: int,
+    tick: Callable[[], None],
+) -> Simulation:
+    """Run a one-row city with fixed settings beside its status quo.
+
+    Args:
+        requested: lever -> setting in physical units, shape of the lever; others stay.
+        months: T; dynamics: preset of the shocks, the same for both runs.
+        tick: called after each month.
+    """
+    like = city.start.planning.home_rent
+    weather = Dynamics(dynamics, 1, city.districts, months, like)
+    weather.seed(0, seed)
+    weather.reset([0])
+    policy = baseline_policy(2, city.districts, like.dtype)
+    for name, setting in requested.items():
+        policy[name][SET] = setting
+    reference, state = welfare.reference(city), city.initial(2)
+    series: dict[str, list[Floats]] = {name: [] for name in INDICATORS}
+    gains = []
+    with torch.no_grad():
+        for _ in range(months):
+            shocks = tree.tree_map(lambda x: torch.cat([x, x]), weather.advance())
+            state, flows = city.step(state, policy, shocks)
+            for name, value in city_values(city, state, flows).items():
+                series[name].append(value.expand(2).numpy())
+            total = welfare.evaluate(city, reference, flows).total
+            gains.append(float(total[SET] - total[QUO]))
+            tick()
+    return Simulation({k: np.stack(v, axis=1) for k, v in series.items()}, np.array(gains))
+
+
+def parse_settings(texts: Sequence[str], codes: Sequence[str]) -> dict[str, Tensor]:
+    """Lever settings from `toll=0.002`, `staff[education]=1.2`, `toll[E09000001]=0.005`.
+
+    Args:
+        texts: later ones overrule earlier ones where they meet.
+        codes: the city's districts.
+
+    Raises:
+        InputError: naming every unknown lever or cell and every value out of bounds.
+    """
+    settings: dict[str, Tensor] = {}
+    problems = []
+    for text in texts:
+        try:
+            _apply(text, codes, settings)
+        except InputError as error:
+            problems += error.problems
+    if problems:
+        raise InputError(problems)
+    return settings
+
+
+def _apply(text: str, codes: Sequence[str], settings: dict[str, Tensor]) -> None:
+    key, _, number = text.partition("=")
+    name, cells = match("*[*]", key.strip()) or (key.strip(), "")
+    if name not in LEVERS:
+        raise InputError(f"--set {text}: unknown lever {name!r}; {closest(name, LEVERS)}")
+    lever = LEVERS[name]
+    try:
+        value = float(number)
+    except ValueError:
+        raise InputError(f"--set {text}: expected {name}=NUMBER") from None
+    if not lever.low <= value <= lever.high:
+        raise InputError(f"--set {text}: outside {lever.low:g} to {lever.high:g} {lever.unit}")
+    place = _place(text, lever, [cell.strip() for cell in cells.split(",") if cell], codes)
+    held = settings.setdefault(
+        name, torch.full(lever.size(len(codes)), lever.default, dtype=torch.float64)
+    )
+    held[place] = value
+
+
+def _place(
+    text: str, lever: Lever, cells: Sequence[str], codes: Sequence[str]
+) -> tuple[slice | int, ...]:
+    """Index of the named cells in the lever's shape; all of an axis where none is named."""
+    axes = [tuple(codes) if axis == "D" else AXES[axis] for axis in SHAPES[lever.shape]]
+    known = list(itertools.chain.from_iterable(axes))
+    for cell in cells:
+        if cell not in known:
+            hint = closest(cell, known) if known else "it has one setting for the whole city"
+            raise InputError(f"--set {text}: {lever.name} has no {cell!r}; {hint}")
+    named = [[axis.index(cell) for cell in cells if cell in axis] for axis in axes]
+    if any(len(found) > 1 for found in named):
+        raise InputError(f"--set {text}: name one district, service, sector or type at a time")
+    return tuple(found[0] if found else slice(None) for found in named)
