@@ -7,7 +7,7 @@ a twin row under the status quo and the same shocks; welfare counts against the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -80,8 +80,11 @@ class GovernanceEnv:
             self._beta = discount_factor(self._model)
         self._prices = prices
         self._status_quo = baseline_policy(2 * num_envs, city.districts, dtype, self.device)
+        drift = cast.drift
+        if drift is not None:
+            drift = drift.expand(num_envs, -1)
         self._dynamics = Dynamics(
-            scenario.dynamics, num_envs, city.districts, scenario.horizon, like
+            scenario.dynamics, num_envs, city.districts, scenario.horizon, like, drift
         )
         self._clock = torch.zeros(num_envs, dtype=torch.long, device=self.device)
         self._state: CityState = self._start
@@ -96,13 +99,20 @@ class GovernanceEnv:
 
         Args:
             seed: row i uses ``seed + i`` (or ``seed[i]``); None continues the rows' streams.
+            options: none are known; accepted because the views pass them on.
+
+        Raises:
+            ValueError: a number of seeds that is not the number of rows.
         """
         if seed is not None:
-            seeds = range(seed, seed + self.num_envs) if isinstance(seed, int) else seed
+            if isinstance(seed, Iterable):
+                seeds = [int(s) for s in seed]
+            else:
+                seeds = [int(seed) + row for row in range(self.num_envs)]
             if len(seeds) != self.num_envs:
                 raise ValueError(f"{len(seeds)} seeds for {self.num_envs} environments")
             for row, value in enumerate(seeds):
-                self._dynamics.seed(row, int(value))
+                self._dynamics.seed(row, value)
         self._restart(list(range(self.num_envs)))
         return self._observations(), {"state": self._global_state()}
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from envs.governance import Group, StepResult
+from envs.groups import Group, StepResult
 
 PLANNING = Group("planning", ("planner_0",), ("signal", "level", "clock"), ("toll", "grant"))
 BOARDS = Group(

@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-from types import ModuleType
 from typing import Any
 
 import pytest
 
-from tests.fakes import FakeCore
-
-try:
-    from envs import registry
-except ImportError:
-    registry = ModuleType("envs.registry")
-    registry.scenario_ids = lambda: ()
-    registry.make = lambda *_, **__: None
-    sys.modules["envs.registry"] = registry
-    import envs
-
-    envs.registry = registry
-
+from envs import registry
 from tests.contract.cases import CASES, Case
+from tests.fakes import FakeCore
 
 
 @pytest.fixture(autouse=True)

@@ -41,7 +41,7 @@ def test_an_episode_through_gymnasium(case: Case) -> None:
     env.reset(seed=0)
     for step in range(1, 11):
         _, reward, terminated, truncated, info = env.step(env.action_space.sample())
-        assert reward == pytest.approx(np.mean(list(info["rewards"].values())), abs=1e-6)
+        assert reward == pytest.approx(np.mean(list(info["rewards"].values())), rel=1e-5)
         assert terminated == (step == 10)
         assert not truncated
     env.reset()
@@ -67,9 +67,7 @@ def test_a_joined_action_of_wrong_length_is_refused() -> None:
 
 def test_the_ids_are_registered_without_loading_torch() -> None:
     program = (
-        "import sys, gymnasium\n"
-        "from envs.adapters.gymnasium_env import register\n"
-        "register()\n"
+        "import sys, gymnasium, envs\n"
         "assert 'polislab/City-v0' in gymnasium.registry\n"
         "assert 'torch' not in sys.modules\n"
     )

@@ -13,6 +13,7 @@ from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import VecCheckNan, VecNormalize
 
+import envs
 from envs.adapters.layout import Layout
 from envs.adapters.null import NullCore
 from envs.adapters.sb3 import NO_INFO, GovernanceVecEnv, sb3_vec_env
@@ -274,6 +275,12 @@ def test_ppo_runs_on_it(case: Case) -> None:
     model = PPO("MlpPolicy", env, n_steps=10, batch_size=env.num_envs * 10, seed=0, device="cpu")
     model.learn(env.num_envs * 10)
     assert model.ep_info_buffer[-1]["l"] == 10
+
+
+def test_the_five_lines_of_the_readme_run() -> None:
+    env = envs.sb3_vec_env("city_v0", num_envs=64)
+    model = PPO("MlpPolicy", env, n_steps=4, n_epochs=1, batch_size=1024, seed=0, device="cpu")
+    assert model.learn(env.num_envs * 4).num_timesteps == 64 * AGENTS * 4
 
 
 def test_null_core_has_the_shapes_of_another_core(case: Case) -> None:
