@@ -28,7 +28,7 @@ class PlannerSettings:
     spread: Fraction
     iterations: Annotated[int, Between(1, 100_000)]
     learning_rate: Annotated[float, Between(1e-6, 1.0)]
-    discount: Fraction
+    monthly_discount: Fraction
 
 
 class Planner:
@@ -98,7 +98,7 @@ class Planner:
         for step in range(env.steps_per_episode):
             result = differentiable(env, actions)
             rewards = torch.cat(list(result.rewards.values()), dim=1).mean(dim=1)
-            total = total + s.discount**step * rewards
+            total = total + s.monthly_discount ** (step * env.months_per_step) * rewards
             tick()
         return total.reshape(s.starts, s.cities).mean(dim=1)
 

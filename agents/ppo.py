@@ -13,7 +13,7 @@ import json
 import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -35,6 +35,19 @@ from agents.ppo_settings import PPOSettings, training_seed
 MODULES = {"tanh": torch.nn.Tanh, "relu": torch.nn.ReLU}
 OBSERVATION_BOUND = 10.0
 MOMENTS = ("mean", "var", "count")
+
+
+class World(Protocol):
+    """The part of a batched environment that training needs to know."""
+
+    @property
+    def groups(self) -> Sequence[GroupLike]: ...
+
+    @property
+    def months_per_step(self) -> int: ...
+
+    @property
+    def steps_per_episode(self) -> int: ...
 
 
 class _Watch(BaseCallback):
@@ -66,8 +79,7 @@ class PPOLearner:
     Args:
         settings: of the algorithm.
         env: `envs.sb3_vec_env(...)`, rows = environment x agent.
-        groups: the groups whose agents are the rows.
-        episode_steps: length of an episode in environment steps.
+        world: the batched environment behind `env`: its groups, months per step, episode.
         seed: of the run; every segment derives its own.
         device: torch device of the network.
     """
@@ -76,13 +88,13 @@ class PPOLearner:
         self,
         settings: PPOSettings,
         env: VecEnv,
-        groups: Sequence[GroupLike],
-        episode_steps: int,
+        world: World,
         seed: int,
         device: str = "cpu",
     ) -> None:
-        self.settings, self.groups, self.seed = settings, tuple(groups), seed
-        self.rollout_steps = settings.episodes_per_rollout * episode_steps
+        self.settings, self.groups, self.seed = settings, tuple(world.groups), seed
+        self.rollout_steps = settings.episodes_per_rollout * world.steps_per_episode
+        self.discount = settings.monthly_discount**world.months_per_step
         per_rollout = settings.num_envs * self.rollout_steps
         self.segments = math.ceil(
             settings.env_steps / (per_rollout * settings.rollouts_per_segment)
@@ -91,7 +103,7 @@ class PPOLearner:
         self.moments: VecNormalize | None = None
         if settings.standardise:
             self.moments = VecNormalize(
-                env, norm_reward=False, clip_obs=OBSERVATION_BOUND, gamma=settings.discount
+                env, norm_reward=False, clip_obs=OBSERVATION_BOUND, gamma=self.discount
             )
         self.model = self._model(self.moments or env, device)
         self.model.set_logger(Logger(None, []))
@@ -107,7 +119,7 @@ class PPOLearner:
             n_steps=self.rollout_steps,
             batch_size=math.ceil(rows / math.ceil(rows / s.batch_size)),  # batches of one size
             n_epochs=s.epochs,
-            gamma=s.discount,
+            gamma=self.discount,
             gae_lambda=s.gae_lambda,
             clip_range=s.clip_range,
             ent_coef=s.entropy,

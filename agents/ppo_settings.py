@@ -37,7 +37,7 @@ class PPOSettings:
     learning_rate_end: Annotated[float, Between(0.0, 1.0)]
     batch_size: Annotated[int, Between(2, 10**7)]
     epochs: Annotated[int, Between(1, 1000)]
-    discount: Fraction
+    monthly_discount: Fraction
     gae_lambda: Fraction
     clip_range: Annotated[float, Between(0.001, 1.0)]
     entropy: Annotated[float, Between(0.0, 1.0)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 SYNTHETIC = "synthetic"
 
 
@@ -18,10 +20,17 @@ def city_fault(city: str) -> str | None:
     return None
 
 
-def content_hash(city: str) -> str | None:
-    """Checksum of a city package's files; None for synthetic cities, which come from a seed."""
-    if city == SYNTHETIC:
-        return None
+def content_hash(city: str) -> str:
+    """Checksum over what a city is made from: its figures, its own parameters, its prior."""
+    from envs import priors
+    from envs.registry import MODEL_FILE
     from envs.twin.packages import find_city, read_package
 
-    return str(read_package(find_city(city)).content_hash)
+    digest, files = hashlib.sha256(), [priors.SYNTHETIC]
+    if city != SYNTHETIC:
+        folder = find_city(city)
+        digest.update(read_package(folder).content_hash.encode())
+        files = [folder / MODEL_FILE, folder / priors.FILE]
+    for path in files:
+        digest.update(path.read_bytes() if path.is_file() else b"")
+    return digest.hexdigest()

@@ -131,9 +131,14 @@ def table(records: Sequence[Mapping[str, Any]], title: str) -> Table:
         shown.add_column(head, justify="right")
     for row in records:
         name = f"{row['policy']} - {row['minus']}" if "minus" in row else str(row["policy"])
-        interval = f"{100 * row['low']:+.3f} to {100 * row['high']:+.3f}"
-        shown.add_row(name, f"{100 * row['mean']:+.3f}", f"{100 * row['iqm']:+.3f}", interval)
+        interval = f"{_percent(row['low'])} to {_percent(row['high'])}"
+        shown.add_row(name, _percent(row["mean"]), _percent(row["iqm"]), interval)
     return shown
+
+
+def _percent(share: float) -> str:
+    """A signed percentage to three digits, without a minus before nothing."""
+    return f"{round(100 * share, 3) + 0.0:+.3f}"
 
 
 def _array(values: torch.Tensor) -> Floats:

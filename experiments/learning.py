@@ -64,8 +64,8 @@ def learn_by_ppo(config: Config, run: Run) -> Policy:
     settings, rows = config.settings, config.agent.num_envs
     cities = training_seed(settings.seed, CITIES, rows)
     env = envs.sb3_vec_env(config.scenario, **config.environment(rows, cities))
-    groups, episode = env.core.groups, env.core.steps_per_episode
-    learner = PPOLearner(config.agent, env, groups, episode, settings.seed, settings.device)
+    world: Any = env.core
+    learner = PPOLearner(config.agent, env, world, settings.seed, settings.device)
     start = learner.restore(run.checkpoint)
     segment, done = start, start * config.agent.rollouts_per_segment
     steps = learner.rollout_steps

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -39,15 +39,25 @@ def train(config: Config, command: Sequence[str]) -> tuple[Run, bool]:
     return run, True
 
 
-def compare(config: Config, policy: Policy) -> dict[str, Any]:
-    """Evaluate a policy and its rivals on the held-out cities of a configuration."""
+def compare(
+    config: Config, policy: Policy, others: Mapping[str, Policy] | None = None
+) -> dict[str, Any]:
+    """Evaluate a policy, its rivals and others on the held-out cities of a configuration.
+
+    Raises:
+        InputError: a policy that does not fit the scenario.
+    """
     settings = config.settings.experiment.evaluation
     env = envs.make(config.scenario, **config.environment(settings.cities, settings.first_seed))
-    if problems := agents.mismatches(policy, env.groups):
-        raise InputError([f"the policy does not fit the scenario: {text}" for text in problems])
-    policies = {"policy": policy} | {
-        name: agents.rule(name, env.groups) for name in settings.rivals
-    }
+    policies = {"policy": policy} | dict(others or {})
+    problems = [
+        f"the {name} does not fit the scenario: {text}"
+        for name, each in policies.items()
+        for text in agents.mismatches(each, env.groups)
+    ]
+    if problems:
+        raise InputError(problems)
+    policies |= {name: agents.rule(name, env.groups) for name in settings.rivals}
     with progress("evaluating", len(policies) * env.steps_per_episode, "steps") as tick:
         return evaluate(env, policies, settings.first_seed, tick).content()
 

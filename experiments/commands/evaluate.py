@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -19,34 +19,58 @@ def evaluate(
             help="Overrides of the run's configuration (of configs/train.yaml for a bare policy).",
         ),
     ] = None,
+    beside: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FOLDER", help="Another run or policy, on the same cities."),
+    ] = None,
     json: JsonOption = None,
 ) -> None:
     """Compare a policy with rules on held-out cities; all meet the same cities and shocks.
 
     Example: polislab evaluate runs/train/0123456789ab/seed-0 experiment.evaluation.cities=50
+
+    Example: polislab evaluate RUN --beside OTHER_RUN
     """
     import torch
 
-    import agents
     from experiments import config
-    from experiments.errors import InputError
     from experiments.evaluate import table
     from experiments.train import compare
 
     check_json(json)
-    inside = policy / "policy"
-    folder = inside if (inside / "policy.json").is_file() else policy
-    try:
-        chosen = agents.load(folder)
-        base = agents.provenance(folder).get("config")
-    except agents.PolicyError as error:
-        raise InputError([f"{folder}: {problem}" for problem in error.problems]) from None
-    loaded = config.load(overrides or [], base=base)
+    chosen, made = _load(policy)
+    others: dict[str, Any] = {}
+    for folder in beside or []:
+        other, provenance = _load(folder)
+        others[_label(other.kind, provenance, others)] = other
+    loaded = config.load(overrides or [], base=made.get("config"))
     torch.set_num_threads(loaded.settings.threads)
-    result = compare(loaded, chosen)
+    result = compare(loaded, chosen, others)
     show(table(result["table"], "Welfare against today's policy on held-out cities"))
     show(table(result["differences"], "The policy minus others, city by city"))
     emit(result, json)
+
+
+def _load(folder: Path) -> tuple[Any, dict[str, Any]]:
+    """The policy in a run folder or a policy folder, and how it came to be."""
+    import agents
+    from experiments.errors import InputError
+
+    inside = folder / "policy"
+    folder = inside if (inside / "policy.json").is_file() else folder
+    try:
+        return agents.load(folder), agents.provenance(folder)
+    except agents.PolicyError as error:
+        raise InputError([f"{folder}: {problem}" for problem in error.problems]) from None
+
+
+def _label(kind: str, provenance: dict[str, Any], taken: dict[str, Any]) -> str:
+    """A name for another policy: its agent and seed, numbered where that is taken."""
+    name = str(provenance.get("agent", kind))
+    if "seed" in provenance:
+        name += f" (seed {provenance['seed']})"
+    numbered = [name, *(f"{name} {i}" for i in range(2, len(taken) + 3))]
+    return next(label for label in numbered if label not in taken)
 
 
 def register(app: typer.Typer) -> None:

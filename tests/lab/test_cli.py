@@ -87,6 +87,21 @@ def test_several_seeds_in_one_command(
     assert [Path(run).name for run in runs] == ["seed-0", "seed-1"]
 
 
+def test_two_runs_are_compared_on_the_same_cities(
+    polislab: Callable[..., int], quick: Quick, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.json"
+    assert polislab("train", "-m", *quick("seed=0,1"), "--json", str(out)) == 0
+    first, second = json.loads(out.read_text())
+    words = [first["run"], "--beside", second["run"], "--beside", first["run"], "--json", str(out)]
+    assert polislab("evaluate", *words) == 0
+    content = json.loads(out.read_text())
+    assert content["policies"] == ["policy", "ppo (seed 1)", "ppo (seed 0)", "status_quo"]
+    policy, other, again, _ = content["welfare"]["overall"]
+    assert policy == again != other
+    assert other == second["evaluation"]["welfare"]["overall"][0]
+
+
 def test_a_policy_that_does_not_fit_the_scenario_is_refused(
     polislab: Callable[..., int], quick: Quick, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

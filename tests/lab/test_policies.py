@@ -35,7 +35,7 @@ PPO = PPOSettings(
     learning_rate_end=0.0,
     batch_size=64,
     epochs=2,
-    discount=0.99,
+    monthly_discount=0.99,
     gae_lambda=0.95,
     clip_range=0.2,
     entropy=0.0,
@@ -53,7 +53,7 @@ def observed(value: float = 0.0, num_envs: int = 3) -> dict[str, Tensor]:
 
 def learner(seed: int = 0) -> PPOLearner:
     core = FakeCore(num_envs=PPO.num_envs, horizon=15)
-    return PPOLearner(PPO, GovernanceVecEnv(core), core.groups, core.steps_per_episode, seed)
+    return PPOLearner(PPO, GovernanceVecEnv(core), core, seed)
 
 
 @pytest.mark.parametrize("name", agents.RULES)
@@ -220,7 +220,7 @@ class Hill:
 
     groups = GROUPS
     device, dtype = torch.device("cpu"), torch.float64
-    steps_per_episode = 3
+    steps_per_episode, months_per_step = 3, 3
 
     def __init__(self, num_envs: int) -> None:
         self.num_envs = num_envs
@@ -238,7 +238,7 @@ class Hill:
 
 def test_the_planner_finds_the_best_constant_setting_over_its_cities() -> None:
     settings = PlannerSettings(
-        cities=4, starts=3, spread=0.5, iterations=100, learning_rate=0.05, discount=0.99
+        cities=4, starts=3, spread=0.5, iterations=100, learning_rate=0.05, monthly_discount=0.99
     )
     planner = Planner(settings, Hill(12), seed=0)
     rows = list(planner.search(lambda: None))

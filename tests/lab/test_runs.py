@@ -20,6 +20,7 @@ from agents.policy import BasePolicy, Tensors
 from agents.ppo import PPOLearner
 from envs.groups import StepResult
 from experiments import config
+from experiments.cities import content_hash
 from experiments.evaluate import evaluate, summary
 from experiments.learning import Interrupted
 from experiments.runs import Run, find_runs, run_of
@@ -63,7 +64,7 @@ def test_a_run_folder_holds_everything_and_no_pickle(quick: Quick, tmp_path: Pat
     assert manifest["seed"] == 4
     assert manifest["hash"] == run.folder.parent.name
     assert manifest["versions"]["torch"] == torch.__version__
-    assert manifest["data"] == {"synthetic": None}
+    assert manifest["data"] == {"synthetic": content_hash("synthetic")}
     rows = list(csv.DictReader((run.folder / "metrics.csv").open()))
     assert [row["env_steps"] for row in rows] == ["20.0", "40.0", "60.0"]
     assert agents.provenance(run.policy)["config"] == loaded.resolved
