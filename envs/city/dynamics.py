@@ -65,6 +65,7 @@ class Dynamics:
         self.months = months
         self.width = len(CITY_SERIES) + 2 * districts
         self._like = like
+        self._learnt = drift if preset != "steady" else None
         self._streams = [np.random.default_rng(row) for row in range(rows)]
         self._noise = like.new_zeros(months, rows, self.width)
         self._drift = like.new_zeros(rows, self.width)
@@ -94,7 +95,8 @@ class Dynamics:
                 self._strike(rng, noise[:, k])
         index = torch.as_tensor(rows, device=self._like.device)
         self._noise[:, index] = torch.as_tensor(noise).to(self._like)
-        self._drift[index] = torch.as_tensor(drift).to(self._like) / 12
+        yearly = torch.as_tensor(drift).to(self._like)
+        self._drift[index] = (yearly if self._learnt is None else self._learnt[index]) / 12
         self._level[index] = 0
         self._trend[index] = 0
         self._month[index] = 0

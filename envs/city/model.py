@@ -93,13 +93,16 @@ def no_shocks(rows: int, districts: int, like: Tensor) -> Shocks:
 class City:
     """A calibrated city: geography, parameters, fundamentals and its first state.
 
-    Tensors have one row where all rows of a batch share them, else one row each.
+    Tensors have one row where all rows of a batch share them, else one row each. ``drift``
+    ``[b, width]``, where a twin has learnt it, is the yearly drift of the exogenous series
+    (``envs.city.dynamics``).
     """
 
     geography: Geography
     parameters: Parameters
     fundamentals: Fundamentals
     start: CityState
+    drift: Tensor | None = None
 
     @property
     def districts(self) -> int:
@@ -129,6 +132,7 @@ class City:
             self.parameters.rows(index),
             tree.take(self.fundamentals, index),
             tree.take(self.start, index),
+            tree.take(self.drift, index),
         )
 
     def to(self, dtype: torch.dtype, device: torch.device | str | None = None) -> City:
@@ -138,6 +142,7 @@ class City:
             self.parameters.to(dtype, device),
             tree.to(self.fundamentals, dtype, device),
             tree.to(self.start, dtype, device),
+            tree.to(self.drift, dtype, device),
         )
 
     def step(

@@ -75,16 +75,3 @@ def concat(*trees: T) -> T:
 def to(tree: T, dtype: torch.dtype, device: torch.device | str | None = None) -> T:
     """Cast every tensor."""
     return tree_map(lambda x: x.to(device=device, dtype=dtype), tree)
-
-
-def relative_change(now: Any, start: Any) -> float:
-    """Largest ``|x - x0| / max(|x0|, typical |x0|)`` over all tensors and entries.
-
-    The typical value is the mean absolute value of the tensor, or 1 where that is zero.
-    """
-    worst = 0.0
-    for (_, x), (_, x0) in zip(leaves(now), leaves(start), strict=True):
-        typical = float(x0.abs().mean())
-        scale = x0.abs().clamp_min(typical if typical > 0 else 1.0)
-        worst = max(worst, float(((x - x0).abs() / scale).max()))
-    return worst

@@ -1,7 +1,9 @@
 """Assimilation: a year's figures update states, fundamentals and drifts of every member.
 
-District blocks see the observations of nearby districts (Gaspari-Cohn taper); the city-wide
-block sees the city means, so that 33 districts do not count as 33 independent witnesses.
+Real series move together, so each year is taken in two parts. The city means update what all
+districts share (city-wide processes and the mean of every district state), so that 33
+districts do not count as 33 independent witnesses; the deviations from the mean update each
+district's own states, with the observations of its neighbours tapered (Gaspari & Cohn 1999).
 """
 
 from __future__ import annotations
@@ -91,24 +93,16 @@ def assimilate(
     """
     n, v, d = predicted.shape
     error = torch.tensor([settings.series[name].error for name in series], dtype=torch.float64)
-    variance = (error**2).unsqueeze(-1).expand(v, d)
-    district = torch.arange(d).repeat(v)
-    weights = observation_weights(distance, district, settings.half_width_km)
-
     city_predicted, city_observed = _means(predicted, observed)
     count = (~observed.isnan()).sum(-1).clamp_min(1)
     city_variance = error**2 / count + (0.25 * error) ** 2
-    world = members.world
-    before = torch.cat(
-        [
-            torch.stack([getattr(world, name) for name in _CITY_WORLD], -1),
-            world.common,
-            world.common_drift,
-        ],
-        -1,
-    )
-    city = etkf(before, city_predicted, city_observed, city_variance, settings.inflation)
+    own_predicted = (predicted - city_predicted.unsqueeze(-1)).reshape(n, -1)
+    own_observed = (observed - city_observed.unsqueeze(-1)).reshape(-1)
+    own_variance = (error**2).unsqueeze(-1).expand(v, d).reshape(-1)
+    apart = distance * (1 - torch.eye(d, dtype=distance.dtype))
+    weights = observation_weights(apart, torch.arange(d).repeat(v), settings.half_width_km)
 
+    world = members.world
     levels = _levels(members.state)
     blocks = torch.cat(
         [
@@ -118,16 +112,23 @@ def assimilate(
         ],
         -1,
     )
-    flat = predicted.reshape(n, -1)
-    analysed = letkf(
-        blocks, flat, observed.reshape(-1), variance.reshape(-1), weights, settings.inflation
+    shared = torch.stack([getattr(world, name) for name in _CITY_WORLD], -1)
+    mean = blocks.mean(1)
+    whole = torch.cat([shared, world.common, world.common_drift, mean], -1)
+    whole = etkf(whole, city_predicted, city_observed, city_variance, settings.inflation)
+    widths = [shared.shape[-1], v, v, mean.shape[-1]]
+    shared, common, common_drift, mean_after = whole.split(widths, -1)
+    own = letkf(
+        blocks - mean.unsqueeze(1), own_predicted, own_observed, own_variance, weights,
+        settings.inflation,
     )
+    own = own - own.mean(1, keepdim=True)
+    analysed = own + mean_after.unsqueeze(1)
+
     states = len(_DISTRICT_STATES)
     extra = states + len(_DISTRICT_WORLD)
-    fields: dict[str, Tensor] = dict(zip(_CITY_WORLD, city.unbind(-1), strict=False))
-    width = len(_CITY_WORLD)
-    fields["common"] = city[:, width : width + v]
-    fields["common_drift"] = city[:, width + v :]
+    fields: dict[str, Tensor] = dict(zip(_CITY_WORLD, shared.unbind(-1), strict=True))
+    fields["common"], fields["common_drift"] = common, common_drift
     for column, name in enumerate(_DISTRICT_WORLD):
         fields[name] = analysed[..., states + column]
     fields["local"] = analysed[..., extra:].transpose(1, 2)
@@ -140,7 +141,7 @@ def assimilate(
     return Update(
         members=after,
         city=innovation_statistics(city_predicted, city_observed, city_variance),
-        districts=innovation_statistics(flat, observed.reshape(-1), variance.reshape(-1)),
+        districts=innovation_statistics(own_predicted, own_observed, own_variance),
     )
 
 
