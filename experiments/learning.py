@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import asdict
 from typing import Any
 
 import torch
 
-import agents
 import envs
 from agents.planner import Planner, PlannerSettings
 from agents.policy import Policy
@@ -49,12 +47,6 @@ class Log:
 
     def close(self) -> None:
         self.board.close()
-
-
-def follow_rule(config: Config, run: Run) -> Policy:
-    """A rule: nothing is learned."""
-    env = envs.make(config.scenario, **config.environment(1, config.settings.seed))
-    return agents.rule(config.kind, env.groups, asdict(config.agent))
 
 
 def learn_by_ppo(config: Config, run: Run) -> Policy:

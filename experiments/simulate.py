@@ -44,9 +44,10 @@ class Simulation:
     indicators: Mapping[str, Floats]
     welfare: Floats
 
-    def changes(self) -> list[dict[str, Any]]:
+    def changes(self, currency: str = "$") -> list[dict[str, Any]]:
         """One record an indicator: both values in the last month, and the change.
 
+        Money is in thousands of the city's `currency`.
         "relative" tells whether the change is a share of the status quo or a difference;
         "notable" is the change in units of a notable change.
         """
@@ -59,7 +60,7 @@ class Simulation:
                 {
                     "indicator": name,
                     "subsystem": row.subsystem,
-                    "unit": row.unit,
+                    "unit": row.unit.replace("$", currency),
                     "status_quo": quo,
                     "with_levers": with_levers,
                     "change": change,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -13,7 +14,7 @@ from agents.policy import Policy
 from experiments.config import Config
 from experiments.errors import InputError
 from experiments.evaluate import evaluate
-from experiments.learning import LEARNERS, follow_rule
+from experiments.learning import LEARNERS, Interrupted
 from experiments.progress import progress
 from experiments.runs import FINISHED, Run, run_of, write_json
 
@@ -32,23 +33,41 @@ def train(config: Config, command: Sequence[str]) -> tuple[Run, bool]:
     if run.finished:
         return run, False
     run.begin(config, command)
-    policy = LEARNERS.get(config.kind, follow_rule)(config, run)
-    agents.save(policy, run.policy, _provenance(config, run))
-    write_json(run.evaluation, compare(config, policy))
+    try:
+        _work(config, run)
+    except Interrupted:
+        raise
+    except KeyboardInterrupt:
+        raise Interrupted(run, "The same command goes on from there.") from None
     run.mark(FINISHED)
     return run, True
 
 
+def _work(config: Config, run: Run) -> None:
+    learn = LEARNERS.get(config.kind)
+    learnt = learn(config, run) if learn else None
+    env = held_out(config)
+    policy = learnt or agents.rule(config.kind, env.groups, asdict(config.agent))
+    agents.save(policy, run.policy, _provenance(config, run))
+    write_json(run.evaluation, compare(config, env, policy))
+
+
+def held_out(config: Config) -> Any:
+    """The environment whose rows are the held-out cities of a configuration."""
+    evaluation = config.settings.experiment.evaluation
+    options = config.environment(evaluation.cities, evaluation.first_seed)
+    return envs.make(config.scenario, **options)
+
+
 def compare(
-    config: Config, policy: Policy, others: Mapping[str, Policy] | None = None
+    config: Config, env: Any, policy: Policy, others: Mapping[str, Policy] | None = None
 ) -> dict[str, Any]:
-    """Evaluate a policy, its rivals and others on the held-out cities of a configuration.
+    """Evaluate a policy, its rivals and others on the cities of `held_out(config)`.
 
     Raises:
         InputError: a policy that does not fit the scenario.
     """
     settings = config.settings.experiment.evaluation
-    env = envs.make(config.scenario, **config.environment(settings.cities, settings.first_seed))
     policies = {"policy": policy} | dict(others or {})
     problems = [
         f"the {name} does not fit the scenario: {text}"

@@ -35,7 +35,7 @@ def evaluate(
 
     from experiments import config
     from experiments.evaluate import table
-    from experiments.train import compare
+    from experiments.train import compare, held_out
 
     check_json(json)
     chosen, made = _load(policy)
@@ -45,7 +45,7 @@ def evaluate(
         others[_label(other.kind, provenance, others)] = other
     loaded = config.load(overrides or [], base=made.get("config"))
     torch.set_num_threads(loaded.settings.threads)
-    result = compare(loaded, chosen, others)
+    result = compare(loaded, held_out(loaded), chosen, others)
     show(table(result["table"], "Welfare against today's policy on held-out cities"))
     show(table(result["differences"], "The policy minus others, city by city"))
     emit(result, json)

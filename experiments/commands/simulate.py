@@ -49,18 +49,19 @@ def simulate(
     check_json(json)
     _check(city, dynamics, plot)
     torch.set_num_threads(1)
-    world, codes, title = _world(city, districts, seed)
+    world, codes, title, currency = _world(city, districts, seed)
     requested = worker.parse_settings(settings or [], codes)
     with progress("simulating", months, "months") as tick:
         result = worker.simulate(world, requested, months, dynamics, seed, tick)
     heading = f"{title}, {', '.join(settings or ['status quo'])}"
-    show(_table(result, f"{heading}: month {months}"))
+    changes = result.changes(currency)
+    show(_table(changes, f"{heading}: month {months}"))
     show(f"Welfare against the status quo: {100 * result.welfare.mean():+.3f} % of income (mean)")
     if plot is not None:
         from agents.files import write_atomic
         from experiments.simulate_chart import chart
 
-        write_atomic(plot, chart(result, heading))
+        write_atomic(plot, chart(result, heading, currency))
         show(f"Chart: {plot}")
     emit(
         {
@@ -69,7 +70,7 @@ def simulate(
             "months": months,
             "dynamics": dynamics,
             "seed": seed,
-            "horizon": result.changes(),
+            "horizon": changes,
             "welfare": result.welfare.tolist(),
             "series": {name: series.tolist() for name, series in result.indicators.items()},
         },
@@ -95,19 +96,20 @@ def _check(city: str, dynamics: str, plot: Path | None) -> None:
         raise InputError(problems)
 
 
-def _world(city: str, districts: int, seed: int) -> tuple[Any, list[str], str]:
-    """The calibrated city, the codes of its districts, and its title."""
+def _world(city: str, districts: int, seed: int) -> tuple[Any, list[str], str, str]:
+    """The calibrated city, the codes of its districts, its title and its currency."""
     from envs.registry import load_city, synthetic
     from experiments.cities import SYNTHETIC
 
     if city == SYNTHETIC:
         codes = [f"d{i}" for i in range(districts)]
-        return synthetic(seed, 1, districts), codes, f"synthetic city of {districts} districts"
+        title = f"synthetic city of {districts} districts"
+        return synthetic(seed, 1, districts), codes, title, "$"
     loaded = load_city(city)
-    return loaded.city, list(loaded.codes), loaded.name
+    return loaded.city, list(loaded.codes), loaded.name, loaded.currency or "$"
 
 
-def _table(result: Any, title: str) -> Any:
+def _table(changes: list[dict[str, Any]], title: str) -> Any:
     """Indicators in the last month beside the status quo."""
     from rich.table import Table
 
@@ -116,7 +118,7 @@ def _table(result: Any, title: str) -> Any:
         shown.add_column(head)
     for head in ("status quo", "with levers", "change"):
         shown.add_column(head, justify="right")
-    for row in result.changes():
+    for row in changes:
         change = f"{100 * row['change']:+.2f} %" if row["relative"] else f"{row['change']:+.4f}"
         values = (_number(row["status_quo"]), _number(row["with_levers"]), change)
         shown.add_row(row["subsystem"], row["indicator"], row["unit"], *values)

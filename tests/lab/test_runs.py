@@ -128,6 +128,23 @@ def test_a_stopped_run_says_so_and_resumes_to_the_same_bits(
     ).read_text()
 
 
+def test_a_run_stopped_while_it_is_evaluated_keeps_what_it_learned(
+    quick: Quick, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    loaded = config.load(quick())
+    with monkeypatch.context() as patch:
+        patch.setattr("experiments.train.compare", stop)
+        with pytest.raises(Interrupted):
+            train(loaded, [])
+    assert run_of(loaded).manifest["status"] == "interrupted"
+    monkeypatch.setattr(PPOLearner, "train", stop)
+    run, _ = train(loaded, [])
+    assert run.finished
+
+
 def test_a_rule_needs_no_learning(quick: Quick) -> None:
     run, _ = train(config.load([*quick()[:3], quick()[-1], "agent=random"]), [])
     assert agents.load(run.policy).kind == "random"
