@@ -52,8 +52,18 @@ class Dynamics:
     all rows one month and returns the shocks in force.
     """
 
-    def __init__(self, preset: str, rows: int, districts: int, months: int, like: Tensor) -> None:
-        """Args: months: length of an episode; like: gives dtype and device.
+    def __init__(
+        self,
+        preset: str,
+        rows: int,
+        districts: int,
+        months: int,
+        like: Tensor,
+        drift: Tensor | None = None,
+    ) -> None:
+        """Args: months: length of an episode; like: gives dtype and device; drift: yearly
+        drifts of a twin's rows ``[rows, width]``, in place of the preset's own (a preset
+        without trend ignores them).
 
         Raises:
             ValueError: unknown preset.

@@ -6,7 +6,7 @@ from importlib import import_module
 
 import typer
 
-COMMANDS = ("simulate", "train", "evaluate", "runs", "scenario", "city", "model")
+COMMANDS = ("simulate", "train", "evaluate", "runs", "scenario", "city", "model", "bench")
 """Modules of this package in the order of `polislab --help`; each has `register(app)`."""
 
 
