@@ -220,7 +220,7 @@ class City:
             policy,
             use,
             keep_income,
-            fiscal.dividend,
+            treasury.dividend_per_head(fiscal, residents.people.sum((1, 2))),
         )
         shopping = industry.shop(state.industry, f.industry, p, roads, income)
         traffic = infrastructure.load(
@@ -315,7 +315,17 @@ class City:
             treasury=treasury.advance(fiscal, p, settlement),
         )
         flows = Flows(
-            residents, roads, offers, commuting, market, income, shopping, traffic, use, value, settlement
+            residents,
+            roads,
+            offers,
+            commuting,
+            market,
+            income,
+            shopping,
+            traffic,
+            use,
+            value,
+            settlement,
         )
         return after, flows
 

@@ -2,9 +2,8 @@
 
 Drift is ``|x - x0| / max(|x0|, typical)`` (MODEL section 23). States that are a quantity of
 something are compared with themselves; those that start at or near zero with a typical
-value: a month of the public budget for debt, the same per head for the dividend, one log
-point for logs and utilities, the scale of expectations for expected growth, the range for
-levers in force.
+value: a month of the public budget for debt and dividend, one log point for logs and
+utilities, the scale of expectations for expected growth, the range for levers in force.
 """
 
 from __future__ import annotations
@@ -29,8 +28,7 @@ def typical_values(city: City) -> dict[str, Tensor | float]:
     f, p = city.fundamentals.treasury, city.parameters
     values: dict[str, Tensor | float] = dict.fromkeys(_LOG_STATES, 1.0)
     values["planning.home_growth"] = values["planning.work_growth"] = p.b.growth_scale
-    values["treasury.debt"] = f.budget
-    values["treasury.dividend"] = f.budget / f.people
+    values["treasury.debt"] = values["treasury.dividend"] = f.budget
     for name, lever in LEVERS.items():
         values[f"treasury.policy.{name}"] = lever.high - lever.low
     return values

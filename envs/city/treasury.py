@@ -30,7 +30,7 @@ DEPARTMENTS = {
 @dataclass(frozen=True)
 class TreasuryState:
     """evasion: ``[B, 2]`` evaded share of income and business tax; audit: ``[B]`` perceived
-    probability; debt: ``[B]`` k$; dividend: ``[B]`` k$ per resident, paid next month; policy:
+    probability; debt: ``[B]`` k$; dividend: ``[B]`` k$ that residents share next month; policy:
     instruments in force."""
 
     evasion: Tensor
@@ -77,6 +77,11 @@ def kept(s: TreasuryState) -> tuple[Tensor, Tensor]:
     income = 1 - s.policy["income_tax"] * (1 - s.evasion[:, 0])
     business = 1 - s.policy["business_tax"] * (1 - s.evasion[:, 1:])
     return income, business
+
+
+def dividend_per_head(s: TreasuryState, people: Tensor) -> Tensor:
+    """Last month's surplus per resident ``[B]`` k$; ``people`` ``[B]`` are this month's."""
+    return s.dividend / people
 
 
 def effective_subsidy(p: Parameters, policy: Policy) -> Tensor:
@@ -246,7 +251,6 @@ def settle(
         subsidies,
         dividend,
         interest,
-        people,
     )
 
 
@@ -264,7 +268,6 @@ def _account(
     subsidies: Tensor,
     dividend: Tensor,
     interest: Tensor,
-    people: Tensor,
 ) -> Settlement:
     """Payments line by line, the balance, and next month's debt."""
     home = {line: name for name, lines in DEPARTMENTS.items() for line in lines}
@@ -298,7 +301,7 @@ def _account(
         staff_scale=board_scale,
         upkeep_scale=upkeep,
         debt=debt,
-        dividend=dividend / people,
+        dividend=dividend,
         lines={**revenue, **paid, **extras},
     )
 
