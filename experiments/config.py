@@ -46,11 +46,16 @@ class Config:
         """Kind of the agent: `ppo` or a rule."""
         return str(self.settings.agent["kind"])
 
-    def environment(self, num_envs: int, seed: int) -> dict[str, Any]:
-        """Keywords of `envs.make` and `envs.sb3_vec_env` behind the scenario's id."""
+    def environment(self, num_envs: int, seed: int, cities: int | None = None) -> dict[str, Any]:
+        """Keywords of `envs.make` and `envs.sb3_vec_env` behind the scenario's id.
+
+        Args:
+            cities: number of different synthetic cities; None leaves it to the configuration.
+        """
         options = {key: value for key, value in self.settings.scenario.items() if key != "id"}
         if self.settings.city == "synthetic":
             options["districts"] = self.settings.districts
+            options["cities"] = cities or self.settings.cities
         return options | {
             "city": self.settings.city,
             "num_envs": num_envs,

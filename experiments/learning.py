@@ -6,20 +6,16 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 from typing import Any
 
-import torch
-
 import envs
-from agents.planner import Planner, PlannerSettings
+from agents.planner import Planner
 from agents.policy import Policy
 from agents.ppo_settings import training_seed
-from envs.city.model import City
-from envs.registry import resolve
 from experiments.config import Config
 from experiments.progress import progress
 from experiments.runs import INTERRUPTED, Metrics, Run
 
-CITIES = 2**32
-"""Part of a run whose seed draws the cities; the parts from 0 upwards draw shocks."""
+WORLD = 2**32
+"""Part of a run whose seed makes the environment; the parts from 0 upwards draw shocks."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -54,7 +50,7 @@ def learn_by_ppo(config: Config, run: Run) -> Policy:
     from agents.ppo import PPOLearner
 
     settings, rows = config.settings, config.agent.num_envs
-    cities = training_seed(settings.seed, CITIES, rows)
+    cities = training_seed(settings.seed, WORLD, rows)
     env = envs.sb3_vec_env(config.scenario, **config.environment(rows, cities))
     world: Any = env.core
     learner = PPOLearner(config.agent, env, world, settings.seed, settings.device)
@@ -79,9 +75,8 @@ def learn_by_ppo(config: Config, run: Run) -> Policy:
 def search_plan(config: Config, run: Run) -> Policy:
     """The best constant plan by gradient; a stopped search starts over."""
     agent, seed = config.agent, config.settings.seed
-    first = training_seed(seed, CITIES, agent.cities)
-    options = config.environment(agent.starts * agent.cities, first)
-    options |= {"city": repeated(options.pop("city"), agent, first, options.pop("districts", None))}
+    rows, first = agent.starts * agent.cities, training_seed(seed, WORLD, agent.cities)
+    options = config.environment(rows, first, cities=agent.cities)
     planner = Planner(agent, envs.make(config.scenario, **options), seed)
     total = agent.iterations * planner.env.steps_per_episode
     try:
@@ -91,14 +86,6 @@ def search_plan(config: Config, run: Run) -> Policy:
     except KeyboardInterrupt:
         raise Interrupted(run, "The same command starts the search again.") from None
     return planner.policy()
-
-
-def repeated(city: str, agent: PlannerSettings, seed: int, districts: int | None) -> City:
-    """The calibration of the search's cities, all of them once for every start."""
-    cities = resolve(city, agent.cities, seed, districts)
-    if cities.rows == 1:
-        return cities
-    return cities.select(torch.arange(agent.cities).repeat(agent.starts))
 
 
 LEARNERS: dict[str, Callable[[Config, Run], Policy]] = {"ppo": learn_by_ppo, "plan": search_plan}

@@ -58,6 +58,7 @@ class TrainSettings:
     scenario: dict[str, Any]
     city: Annotated[str, Check(city_fault)]
     districts: Annotated[int, Between(3, 400)]
+    cities: Annotated[int, Between(1, 10_000)]
     agent: dict[str, Any]
     experiment: ExperimentSettings
     seed: Annotated[int, Between(0, TRAINING_SEEDS - 1)]

@@ -88,7 +88,7 @@ def simulate(
         tick: called after each month.
     """
     like = city.start.planning.home_rent
-    weather = Dynamics(dynamics, 1, city.districts, months, like)
+    weather = Dynamics(dynamics, 1, city.districts, months, like, city.drift)
     weather.seed(0, seed)
     weather.reset([0])
     policy = baseline_policy(2, city.districts, like.dtype)

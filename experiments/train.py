@@ -55,7 +55,8 @@ def _work(config: Config, run: Run) -> None:
 def held_out(config: Config) -> Any:
     """The environment whose rows are the held-out cities of a configuration."""
     evaluation = config.settings.experiment.evaluation
-    options = config.environment(evaluation.cities, evaluation.first_seed)
+    rows = evaluation.cities
+    options = config.environment(rows, evaluation.first_seed, cities=rows)
     return envs.make(config.scenario, **options)
 
 

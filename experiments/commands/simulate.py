@@ -98,13 +98,16 @@ def _check(city: str, dynamics: str, plot: Path | None) -> None:
 
 def _world(city: str, districts: int, seed: int) -> tuple[Any, list[str], str, str]:
     """The calibrated city, the codes of its districts, its title and its currency."""
-    from envs.registry import load_city, synthetic
+    from envs import priors
+    from envs.city.cities import synthetic_cities, with_parameters
+    from envs.registry import load_city
     from experiments.cities import SYNTHETIC
 
     if city == SYNTHETIC:
         codes = [f"d{i}" for i in range(districts)]
         title = f"synthetic city of {districts} districts"
-        return synthetic(seed, 1, districts), codes, title, "$"
+        world = with_parameters(synthetic_cities([seed], districts), priors.read(priors.SYNTHETIC))
+        return world, codes, title, "$"
     loaded = load_city(city)
     return loaded.city, list(loaded.codes), loaded.name, loaded.currency or "$"
 
