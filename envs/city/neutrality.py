@@ -15,8 +15,7 @@ from torch import Tensor
 from envs.city import welfare
 from envs.city.model import City
 from envs.city.parameters import Parameters
-from envs.city.sizes import SERVICE_NAMES
-from envs.city.valuation import MONTHS, Margins, margins
+from envs.city.valuation import CELLS, MONTHS, Margins, margins
 
 COST_OF_FUNDS = 1.1
 GRANT_VALUE = 1.1
@@ -36,22 +35,27 @@ class Unknown:
     index: int | None = None
 
 
+def _by_cell(parameter: str, lever: str, size: float, published: str) -> list[Unknown]:
+    """One unknown for each cell of a lever that is valued cell by cell."""
+    return [
+        Unknown(parameter, f"{lever}[{cell}]", size, published, index)
+        for index, cell in enumerate(CELLS[lever])
+    ]
+
+
 UNKNOWNS: tuple[Unknown, ...] = (
-    *(
-        Unknown("om_service", f"staff[{service}]", 0.02, "0.02 to 0.1", i)
-        for i, service in enumerate(SERVICE_NAMES)
-    ),
-    Unknown("w_facility", "facilities", 0.1, "0 to 1"),
+    *_by_cell("om_service", "staff", 0.02, "0.02 to 0.1"),
+    *_by_cell("w_facility", "facilities", 0.1, "0 to 1"),
+    *_by_cell("om_fee", "fee", 0.05, "none"),
+    *_by_cell("el_business", "business_tax", 0.1, "0.1 to 0.5"),
     Unknown("g_road", "road", 0.03, "0.08 to 0.2"),
     Unknown("cond_speed", "maintenance", 0.1, "0 to 0.5"),
     Unknown("om_transit", "transit", 0.02, "none"),
     Unknown("om_fare", "fare", 0.5, "none"),
-    Unknown("om_fee", "fee", 0.05, "none"),
     Unknown("el_research", "research", 0.02, "0.02 to 0.12"),
     Unknown("el_training", "training", 0.02, "none"),
     Unknown("el_renewables", "renewables", 0.1, "none"),
     Unknown("el_retrofit", "retrofit", 0.1, "none"),
-    Unknown("el_business", "business_tax", 0.1, "0.1 to 0.5"),
     Unknown("grant_earnings", "income_tax", 0.2, "0 to 1"),
     Unknown("own_rents", "property_tax", 0.1, "0 to 1"),
     Unknown("compliance", "audit", 0.02, "0 to 0.1"),

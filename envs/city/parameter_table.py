@@ -92,6 +92,7 @@ _PLANNING = (
     Parameter("floor_job", 25.0, 10, 60, "m2/job", ASSUMED, "commercial floor in the first year", "planning"),
     Parameter("om_far", -0.056, -1, 1, "log points", "solved: neutral prior", "disamenity of building density (log floor-area ratio)", "planning", solved=True),
     Parameter("om_release", 0.25, -2, 2, "log points", "solved: neutral prior", "loss of open space per share of land released", "planning", solved=True),
+    Parameter("zoning_friction", 0.05, 0, 1, "log points", ASSUMED, "loss per squared log change of floor-area ratio or zoning mix (non-conforming uses)", "planning"),
     Parameter("om_mix", 0.0035, -2, 2, "log points", "solved: neutral prior", "disamenity of tilting zoning away from today's mix", "planning", solved=True),
 )
 
@@ -125,7 +126,7 @@ _INDUSTRY = (
     Parameter("el_research", 0.013, -0.1, 0.5, "-", "solved: neutral prior", "long-run output elasticity of R&D spending", "industry", solved=True),
     Parameter("el_training", 0.0234, -0.1, 0.5, "-", "solved: neutral prior", "long-run efficiency elasticity of training", "industry", solved=True),
     Parameter("rate_know", 0.01, 0.002, 0.05, "1/month", ASSUMED, "adjustment of knowledge and skills", "industry"),
-    Parameter("el_business", 0.152, -1, 2, "-", "Suarez Serrato & Zidar 2016; solved: neutral prior", "log productivity lost per log business net-of-tax rate", "industry", solved=True),
+    Parameter("el_business", (0.15, 0.15, 0.15), -1, 2, "-", "Suarez Serrato & Zidar 2016; solved: neutral prior", "log productivity lost per log business net-of-tax rate", "industry", "private", solved=True),
     Parameter("lag_business", 60.0, 24, 120, "months", "Suarez Serrato & Zidar 2016", "lag of establishments' response to business tax", "industry"),
     Parameter("leak_subsidy", 150.0, 0, 1000, "-", ASSUMED, "share of a capital subsidy lost to mimicry, per unit of subsidy rate", "industry"),
 )
@@ -138,14 +139,14 @@ _SERVICES = (
     Parameter("max_access", 6.0, 4, 10, "min/km", ASSUMED, "slowest access to a service (walking)", "services"),
     Parameter("rho_access", 8.0, 2, 20, "-", ASSUMED, "sharpness of the choice of access", "services"),
     Parameter("rho_capacity", 8.0, 2, 20, "-", ASSUMED, "complementarity of staff and facilities", "services"),
-    Parameter("w_facility", 0.333, 0.001, 0.999, "share", "solved: neutral prior", "CES weight of facilities in capacity", "services", solved=True),
+    Parameter("w_facility", (0.33, 0.33, 0.33, 0.33), 0.001, 0.999, "share", "solved: neutral prior", "CES weight of facilities in capacity", "services", "service", solved=True),
     Parameter("utilisation", 0.85, 0.5, 0.95, "-", ASSUMED, "utilisation in the first year", "services"),
     Parameter("knee", 0.9, 0.7, 1.2, "-", ASSUMED, "utilisation at which quality drops", "services"),
     Parameter("power_queue", 4.0, 2, 8, "-", ASSUMED, "steepness of the queue", "services"),
     Parameter("top_quality", 1.6, 1, 2, "-", ASSUMED, "quality without queues", "services"),
     Parameter("gain_q", 0.15, 0.02, 0.5, "1/month", ASSUMED, "gain of perceived quality", "services"),
     Parameter("fee_semi", 8.0, 1, 20, "1/k$", ASSUMED, "semi-elasticity of visits to fees (at the default wage)", "services"),
-    Parameter("om_fee", 0.0624, -5, 5, "log points", "solved: neutral prior", "welfare weight of needs that fees leave unmet", "services", solved=True),
+    Parameter("om_fee", (0.06, 0.06, 0.06, 0.06), -5, 5, "log points", "solved: neutral prior", "welfare weight of needs that fees leave unmet", "services", "service", solved=True),
     Parameter("power_access", (3.0, 1.0, 2.0, 4.0), 1, 8, "-", "Luo & Wang 2003", "distance decay by service, multiples of decay_access", "services", "service"),
     Parameter("staff_split", (0.45, 0.30, 0.15, 0.10), 0.01, 0.9, "share", ASSUMED, "public staff by service", "services", "service"),
     Parameter("staff_by_home", 0.6, 0, 1, "share", ASSUMED, "share of staff placed by residents, the rest by jobs", "services"),

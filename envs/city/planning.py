@@ -141,6 +141,8 @@ def value(
         - p.bd.om_far * torch.log(density)
         - p.bd.om_release * policy["release"]
         - p.bd.om_mix * (policy["mix"] - LEVERS["mix"].default)
+        - p.bd.zoning_friction
+        * (torch.log(policy["far"]) ** 2 + torch.log(policy["mix"]) ** 2)
         + shocks.amenity
         + (p.b.om_transit * roads.frequency - p.b.om_fare * fare_change + market.skill).unsqueeze(
             -1

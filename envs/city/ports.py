@@ -195,7 +195,8 @@ class Settlement:
 
     revenue, spending (all that is paid), request; scale: paid over requested by governor;
     staff_scale, upkeep_scale: ``[B, D]`` the same for staff and maintenance; debt: next
-    month's debt, k$; dividend: surplus shared by residents next month; lines: named revenue and spending.
+    month's debt, k$; dividend: surplus that residents share next month; lines: named revenue
+    and spending.
     """
 
     revenue: Tensor

@@ -13,10 +13,18 @@ from envs.city import tree, welfare
 from envs.city.levers import LEVERS, Policy, baseline_policy
 from envs.city.model import City, CityState, no_shocks
 from envs.city.ports import Shocks
-from envs.city.sizes import BUDGET_NAMES, SERVICE_NAMES
+from envs.city.sizes import BUDGET_NAMES, PRIVATE, SECTOR_NAMES, SERVICE_NAMES
 
 MONTHS = 360
 _SEGMENT = 12
+
+#: Levers that are valued cell by cell, so that no cell is underpriced against another.
+CELLS: dict[str, tuple[str, ...]] = {
+    "staff": SERVICE_NAMES,
+    "facilities": SERVICE_NAMES,
+    "fee": SERVICE_NAMES,
+    "business_tax": SECTOR_NAMES[:PRIVATE],
+}
 
 Request = Callable[[int], Mapping[str, Tensor]]
 
@@ -76,30 +84,26 @@ def present_value(
 
 
 def probe_names() -> tuple[str, ...]:
-    """Levers whose uniform permanent step is valued; staff service by service."""
-
+    """Levers whose permanent step, uniform over districts, is valued cell by cell."""
     names: list[str] = []
     for lever in LEVERS.values():
         if lever.name in ("targeting", "debt_target", "budget_split"):
             continue
-        if lever.name == "staff":
-            names += [f"staff[{service}]" for service in SERVICE_NAMES]
-        else:
-            names.append(lever.name)
+        cells = CELLS.get(lever.name)
+        names += [f"{lever.name}[{cell}]" for cell in cells] if cells else [lever.name]
     return tuple(names)
 
 
 def probe_policy(base: Policy, step: Mapping[str, Tensor]) -> Policy:
-    """Baseline plus uniform steps ``[B]`` by probe name."""
-
+    """Baseline plus steps ``[B]`` by probe name, uniform over districts."""
     policy = dict(base)
     for name, change in step.items():
-        lever = name.partition("[")[0]
+        lever, _, cell = name.rstrip("]").partition("[")
         value = policy[lever]
         delta = change.reshape(-1, *(1,) * (value.dim() - 1))
-        if lever == "staff":
+        if cell:
             one = torch.zeros_like(value)
-            one[..., SERVICE_NAMES.index(name[len("staff[") : -1])] = 1
+            one[..., CELLS[lever].index(cell)] = 1
             delta = delta * one
         policy[lever] = value + delta
     return policy
@@ -167,7 +171,6 @@ def mechanical_costs(city: City, months: int = MONTHS) -> dict[str, Tensor]:
 
     Regulatory levers, which cost nothing mechanically, are normalised by a tenth of income.
     """
-
     state, f, p = city.initial(), city.fundamentals.treasury, city.parameters
     like = state.planning.home_rent
     _, flows = city.step(state, {}, no_shocks(like.shape[0], like.shape[1], like), mode="soft")
@@ -175,18 +178,20 @@ def mechanical_costs(city: City, months: int = MONTHS) -> dict[str, Tensor]:
     income = (people * flows.income.gross).sum((1, 2))
     share = dict(zip(BUDGET_NAMES, p.bd.budget_share.unbind(-1), strict=True))
     base = {name: share[name] * f.budget for name in BUDGET_NAMES}
+    visits = people.sum((1, 2)).unsqueeze(-1) * p.bd.visits * f.money.unsqueeze(-1)
     for h, service in enumerate(SERVICE_NAMES):
         base[f"staff[{service}]"] = f.staff_cost[..., h].sum(-1)
+        base[f"facilities[{service}]"] = f.facility_cost[..., h].sum(-1)
+        base[f"fee[{service}]"] = -visits[..., h]
+    for s, sector in enumerate(CELLS["business_tax"]):
+        base[f"business_tax[{sector}]"] = -flows.market.profit[..., s].sum(-1)
     trips = flows.commute.transit.sum((1, 2)) * p.b.legs
     entries = flows.commute.car.sum((1, 2)) * p.b.legs / p.b.occupancy
-    visits = (people.sum((1, 2)).unsqueeze(-1) * p.bd.visits).sum(-1)
     base |= {
         "income_tax": -income,
-        "business_tax": -flows.market.profit.sum((1, 2)),
         "property_tax": -flows.value.property_value.sum(-1) / 12,
         "fare": -trips * f.money,
         "toll": -entries * f.money,
-        "fee": -visits * f.money,
         "rebate": people.sum((1, 2)) * f.money,
         "subsidy": state.industry.capital.sum((1, 2)),
         "audit": p.b.audit_cost * f.budget,
