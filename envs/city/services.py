@@ -64,8 +64,8 @@ def serve(
     """Demand, queues, quality and access this month."""
     people = residents.people
     weights = target_weights(people, policy["targeting"])
-    fee = policy["fee"] / f.money.unsqueeze(-1)
-    use = torch.exp(-p.bd.fee_semi * fee)
+    use = torch.exp(-p.bd.fee_semi * policy["fee"])
+    fee = policy["fee"] * f.money.unsqueeze(-1)
     visits = (p.bd.visits * use).unsqueeze(1)
     demand = torch.matmul(people, weights) * visits
 
@@ -96,7 +96,7 @@ def serve(
         proximity=proximity,
         access=access,
         load=load,
-        fees=((policy["fee"] * visits.squeeze(1)).unsqueeze(1) * weights).sum(-1).unsqueeze(1),
+        fees=((fee * visits.squeeze(1)).unsqueeze(1) * weights).sum(-1).unsqueeze(1),
         unserved=overload.sum((1, 2)),
         utility=worth.sum(-1, keepdim=True) + by_type.unsqueeze(1),
     )
