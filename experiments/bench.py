@@ -1,0 +1,189 @@
+"""Speed of the city model, and of learning on it beside a world that computes nothing.
+
+Times are medians over repeats. Learning alternates between the city and the null core, one
+rollout and its training each, and their ratio is taken pair by pair: both meet the same load.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from statistics import median
+from typing import Any
+
+import torch
+from stable_baselines3 import PPO
+
+import envs
+from envs import registry
+from envs.adapters.null import NullCore
+from envs.adapters.sb3 import GovernanceVecEnv
+from envs.city.model import no_shocks
+
+Tick = Callable[[], None]
+
+#: Published goal for the ratio of learning speeds, by city.
+GOALS = {"synthetic": 0.7}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is measured.
+
+    districts, rows: sizes of the model's table. seconds: length of one repeat of it.
+    cities: worlds to learn on; environments, months, batch, epochs, steps: of the learner, with
+    ``steps`` environment steps a rollout. repeats, pairs: repeats of the model's times, pairs of
+    rollouts.
+    """
+
+    districts: tuple[int, ...] = (9, 33)
+    rows: tuple[int, ...] = (1, 32, 256)
+    seconds: float = 0.5
+    repeats: int = 5
+    cities: tuple[str, ...] = ("synthetic", "london")
+    environments: int = 256
+    months: int = 3
+    batch: int = 2048
+    epochs: int = 10
+    steps: int = 10
+    pairs: int = 9
+
+    @property
+    def work(self) -> int:
+        """Units of progress."""
+        return self.repeats * len(self.districts) * len(self.rows) + self.pairs * len(self.cities)
+
+
+@dataclass(frozen=True)
+class ModelSpeed:
+    """City-months a second of the model's step alone: no gradients, float32, one thread."""
+
+    districts: int
+    rows: int
+    milliseconds: float
+    city_months: float
+    slowest: float
+    fastest: float
+
+
+@dataclass(frozen=True)
+class LearningSpeed:
+    """Agent-steps a second of Stable-Baselines3's PPO on a city and on the null core."""
+
+    scenario: str
+    city: str
+    districts: int
+    environments: int
+    agents: int
+    city_steps: float
+    null_steps: float
+    ratio: float
+    lowest: float
+    highest: float
+    goal: float | None
+
+
+def model_speed(districts: int, rows: int, plan: Plan, tick: Tick) -> ModelSpeed:
+    """Time the status quo of one synthetic city in ``rows`` rows."""
+    city = registry.synthetic(0, 1, districts).to(torch.float32)
+    state = city.initial(rows)
+    quiet = no_shocks(rows, districts, state.planning.home_rent)
+    speeds = []
+    with torch.no_grad():
+        state, _ = city.step(state, {}, quiet)
+        for _ in range(plan.repeats):
+            months, start = 0, time.perf_counter()
+            while (elapsed := time.perf_counter() - start) < plan.seconds:
+                state, _ = city.step(state, {}, quiet)
+                months += rows
+            speeds.append(months / elapsed)
+            tick()
+    typical = median(speeds)
+    return ModelSpeed(districts, rows, 1000 * rows / typical, typical, min(speeds), max(speeds))
+
+
+def learning_speed(city: str, plan: Plan, tick: Tick) -> LearningSpeed:
+    """Time PPO on ``city_v0`` and on a null core of the same shapes, turn by turn."""
+    size: dict[str, Any] = {"districts": min(plan.districts)} if city == "synthetic" else {}
+    core = envs.make(
+        "city_v0",
+        city=city,
+        num_envs=plan.environments,
+        months_per_step=plan.months,
+        **size,
+    )
+    worlds = [GovernanceVecEnv(core), GovernanceVecEnv(NullCore.like(core))]
+    learners = [
+        PPO(
+            "MlpPolicy",
+            world,
+            n_steps=plan.steps,
+            batch_size=plan.batch,
+            n_epochs=plan.epochs,
+            seed=0,
+            device="cpu",
+        )
+        for world in worlds
+    ]
+    samples = worlds[0].num_envs * plan.steps
+    times: list[list[float]] = [[], []]
+    for turn in range(plan.pairs + 1):
+        for learner, spent in zip(learners, times, strict=True):
+            start = time.perf_counter()
+            learner.learn(samples, reset_num_timesteps=turn == 0)
+            spent.append(time.perf_counter() - start)
+        if turn:
+            tick()
+    pairs = list(zip(*(spent[1:] for spent in times), strict=True))
+    ratios = [null / real for real, null in pairs]
+    return LearningSpeed(
+        scenario=core.scenario,
+        city=city,
+        districts=core.city.districts,
+        environments=plan.environments,
+        agents=sum(group.size for group in core.groups),
+        city_steps=samples / median(real for real, _ in pairs),
+        null_steps=samples / median(null for _, null in pairs),
+        ratio=median(ratios),
+        lowest=min(ratios),
+        highest=max(ratios),
+        goal=GOALS.get(city),
+    )
+
+
+def measure(plan: Plan, tick: Tick) -> dict[str, Any]:
+    """All measurements as a record for JSON: "machine", "plan", "model" and "learning"."""
+    return {
+        "machine": machine(),
+        "plan": asdict(plan),
+        "model": [asdict(model_speed(d, b, plan, tick)) for d in plan.districts for b in plan.rows],
+        "learning": [asdict(learning_speed(city, plan, tick)) for city in plan.cities],
+    }
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were measured on."""
+    return {
+        "processor": platform.processor() or platform.machine(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+    }
+
+
+def rows_of(records: Sequence[dict[str, Any]], columns: Sequence[str]) -> Iterator[list[str]]:
+    """Cells of a table, numbers with three digits and thousands marked."""
+    for record in records:
+        yield [_text(record[column]) for column in columns]
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, float):
+        return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+    return str(value)
