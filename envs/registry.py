@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import entry_points
-from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
-
 from envs import priors
-from envs.city.cities import build, synthetic_cities, with_parameters
+from envs.city.cities import synthetic_cities, with_parameters
 from envs.city.model import City
-from envs.city.parameters import Value
 from envs.governance import GovernanceEnv
+from envs.loading import LoadedCity, load_city
 from envs.scenario import Scenario
 from envs.scenario import build as build_scenario
 from envs.scenarios.city_v0 import CityV0
 from envs.scenarios.districts_v0 import DistrictsV0
-from envs.twin.first_year import FirstYear, first_year
-from envs.twin.packages import find_city, read_package
+from envs.twin import posterior
 
 SCENARIOS: dict[str, type[Scenario]] = {"city_v0": CityV0, "districts_v0": DistrictsV0}
 ENTRY_POINTS = "polislab.scenarios"
@@ -31,7 +26,6 @@ DEFAULT_CITIES = 16
 #: Seeds of different blocks of this size lead to different synthetic cities: evaluation seeds
 #: start at a block that training does not reach.
 BLOCK = 10_000_000
-MODEL_FILE = "model.yaml"
 
 CityLike = str | os.PathLike[str] | City
 
@@ -47,47 +41,6 @@ def scenarios() -> dict[str, type[Scenario]]:
 def scenario_ids() -> tuple[str, ...]:
     """Names of all scenarios."""
     return tuple(sorted(scenarios()))
-
-
-@dataclass(frozen=True)
-class LoadedCity:
-    """A calibrated one-row city in float64 with its neutral prior, and where it came from."""
-
-    name: str
-    city: City
-    first: FirstYear | None
-    codes: tuple[str, ...]
-    currency: str
-
-
-def model_overrides(folder: Path) -> dict[str, Value]:
-    """Parameter values that a package sets for its own city (``model.yaml``)."""
-    path = folder / MODEL_FILE
-    if not path.is_file():
-        return {}
-    raw: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    return {k: tuple(v) if isinstance(v, list) else float(v) for k, v in raw.items()}
-
-
-@lru_cache(maxsize=8)
-def load_city(name: str | os.PathLike[str]) -> LoadedCity:
-    """Invert a city package, by name or folder, and give it its neutral prior.
-
-    Raises:
-        PackageError: the package has problems; all are listed.
-    """
-    folder = find_city(os.fspath(name))
-    package = read_package(folder)
-    first = first_year(package)
-    city = build(first.panel, model_overrides(folder))
-    values = priors.neutral_values(city, folder / priors.FILE)
-    return LoadedCity(
-        name=package.name,
-        city=with_parameters(city, values),
-        first=first,
-        codes=tuple(package.districts["code"]),
-        currency=package.currency,
-    )
 
 
 @lru_cache(maxsize=8)
@@ -113,7 +66,8 @@ def make(
 
     Args:
         scenario: name, see ``scenario_ids``.
-        city: "synthetic", a package's name or folder, or a calibrated ``City``.
+        city: "synthetic", a package's name or folder, the folder of a fitted twin (each row a
+            training draw of its posterior), or a calibrated ``City``.
         districts: size of a synthetic city (default 9).
         cities: number of different synthetic cities (default 16); row i is city
             ``(seed + i) % cities`` of the block of ``seed``.

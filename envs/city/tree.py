@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar, cast, get_origin, get_type_hints
 
 import torch
 from torch import Tensor
@@ -75,3 +75,37 @@ def concat(*trees: T) -> T:
 def to(tree: T, dtype: torch.dtype, device: torch.device | str | None = None) -> T:
     """Cast every tensor."""
     return tree_map(lambda x: x.to(device=device, dtype=dtype), tree)
+
+
+def restore(kind: type[T], tensors: dict[str, Tensor], prefix: str = "") -> T:
+    """Rebuild a tree of dataclass ``kind`` from the named tensors that ``leaves`` gave.
+
+    Raises:
+        ValueError: a tensor is missing; all missing names are listed.
+    """
+    missing: list[str] = []
+    tree = _restored(kind, tensors, prefix, missing)
+    if missing:
+        raise ValueError(f"missing tensors: {', '.join(missing)}")
+    return cast(T, tree)
+
+
+def _restored(kind: Any, tensors: dict[str, Tensor], prefix: str, missing: list[str]) -> Any:
+    values: dict[str, Any] = {}
+    hints = get_type_hints(kind)
+    for field in fields(kind):
+        name = f"{prefix}.{field.name}" if prefix else field.name
+        hint = hints[field.name]
+        if is_dataclass(hint):
+            values[field.name] = _restored(hint, tensors, name, missing)
+        elif get_origin(hint) is dict:
+            start = f"{name}."
+            values[field.name] = {
+                key[len(start) :]: value for key, value in tensors.items() if key.startswith(start)
+            }
+        elif name in tensors:
+            values[field.name] = tensors[name]
+        else:
+            missing.append(name)
+            values[field.name] = None
+    return kind(**values)

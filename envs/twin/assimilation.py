@@ -119,7 +119,11 @@ def assimilate(
     widths = [shared.shape[-1], v, v, mean.shape[-1]]
     shared, common, common_drift, mean_after = whole.split(widths, -1)
     own = letkf(
-        blocks - mean.unsqueeze(1), own_predicted, own_observed, own_variance, weights,
+        blocks - mean.unsqueeze(1),
+        own_predicted,
+        own_observed,
+        own_variance,
+        weights,
         settings.inflation,
     )
     own = own - own.mean(1, keepdim=True)
@@ -152,5 +156,3 @@ def _means(predicted: Tensor, observed: Tensor) -> tuple[Tensor, Tensor]:
     means = (observed.nan_to_num() * weight).sum(-1)
     means = torch.where(seen.sum(-1) > 0, means, torch.full_like(means, torch.nan))
     return (predicted * weight).sum(-1), means
-
-

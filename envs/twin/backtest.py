@@ -125,9 +125,7 @@ def _score(
             for reference in REFERENCES:
                 forecaster = references.REFERENCES[reference]
                 row[reference] = np.abs(forecaster(seen, horizon) - actual)
-                row[f"{reference}_crps"] = _reference_crps(
-                    forecaster, seen, horizon, actual, rng
-                )
+                row[f"{reference}_crps"] = _reference_crps(forecaster, seen, horizon, actual, rng)
             cases.setdefault((name, part, horizon), []).append(row)
 
 
@@ -154,7 +152,10 @@ def _row(key: tuple[str, str, int], found: list[dict[str, Any]], seed: int) -> R
     actual = stack("actual")
     crps = stack("crps")
     fans = {name: stack(f"{name}_crps") for name in REFERENCES}
-    best = min(fans, key=lambda name: float(np.nanmean(fans[name])) if np.isfinite(fans[name]).any() else np.inf)
+    best = min(
+        fans,
+        key=lambda name: float(np.nanmean(fans[name])) if np.isfinite(fans[name]).any() else np.inf,
+    )
     rng = np.random.default_rng([seed, horizon, len(found)])
     both = np.isfinite(crps) & np.isfinite(fans[best])
     value = low = high = np.nan

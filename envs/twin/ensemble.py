@@ -170,9 +170,7 @@ def drift(
         + shared.unsqueeze(-1),
         amenity=walk(world.amenity + month * world.amenity_drift, settings.district_amenity.walk),
         outside=walk(world.outside + month * world.outside_drift, city["outside"].walk),
-        floor_cost=walk(
-            world.floor_cost + month * world.floor_cost_drift, city["floor_cost"].walk
-        ),
+        floor_cost=walk(world.floor_cost + month * world.floor_cost_drift, city["floor_cost"].walk),
         price_level=walk(
             world.price_level + month * world.price_level_drift, city["price_level"].walk
         ),
@@ -186,9 +184,7 @@ def base_quantities(members: Members, series: tuple[str, ...]) -> Tensor:
     with torch.no_grad():
         zero = torch.zeros_like(members.world.outside)
         zeros = torch.zeros_like(members.world.productivity)
-        _, flows = members.city.step(
-            members.city.start, {}, Shocks(zeros, zeros, zero, zero, zero)
-        )
+        _, flows = members.city.step(members.city.start, {}, Shocks(zeros, zeros, zero, zero, zero))
         return torch.stack(
             [
                 torch.log(OPERATORS[name].quantity(members.city, members.city.start, flows))
@@ -220,9 +216,7 @@ def advance_year(
     if policy is None:
         policy = baseline_policy(members.count, city.districts, torch.float64)
     total = torch.zeros_like(world.local)
-    nominal = torch.tensor(
-        [float(OPERATORS[name].nominal) for name in series], dtype=torch.float64
-    )
+    nominal = torch.tensor([float(OPERATORS[name].nominal) for name in series], dtype=torch.float64)
     for _ in range(12):
         world = drift(world, settings, series, generator)
         before = state

@@ -88,4 +88,3 @@ def _relative_house_price(members: Members) -> Tensor:
     """Real house price over the first year ``[N, D]``."""
     s, start = members.state.planning, members.city.start.planning
     return s.home_rent / start.home_rent
-

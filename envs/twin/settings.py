@@ -69,7 +69,9 @@ def load_settings(path: Path = DEFAULT, **overrides: Any) -> TwinSettings:
         if name not in TABLE
     ]
     problems += [
-        f"series: no observation operator for {name!r}" for name in raw["series"] if name not in OPERATORS
+        f"series: no observation operator for {name!r}"
+        for name in raw["series"]
+        if name not in OPERATORS
     ]
     problems += [f"city: no process {name!r}" for name in raw["city"] if name not in CITY_PROCESSES]
     if raw["members"] < LEAST_MEMBERS:

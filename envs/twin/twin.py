@@ -16,7 +16,7 @@ from torch import Generator, Tensor
 
 from envs.city.model import City
 from envs.city.parameters import Value
-from envs.registry import LoadedCity, load_city
+from envs.loading import LoadedCity, load_city
 from envs.twin.assimilation import assimilate
 from envs.twin.ensemble import Members, advance_year, base_quantities, found
 from envs.twin.interventions import Logged, logged, requested
@@ -174,9 +174,7 @@ def _fit(
                 float(update.city.spread_to_rmse),
             )
         )
-    return Twin(
-        loaded.name, settings, data, base, analyses, tuple(innovations), log, loaded.codes
-    )
+    return Twin(loaded.name, settings, data, base, analyses, tuple(innovations), log, loaded.codes)
 
 
 def neutral_centre(city: City) -> dict[str, Value]:

@@ -1,0 +1,271 @@
+"""From trained policies to a verdict: rollouts on the twin, the gate, and the dossier."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import agents
+import envs
+from agents.policy import Policy
+from envs.city.sizes import TYPE_NAMES
+from envs.twin import posterior
+from envs.twin.backtest import Row
+from envs.twin.packages import CityPackage
+from envs.twin.twin import Twin, forecast, posterior_city
+from experiments import dossier as page
+from experiments.errors import InputError
+from experiments.evaluate import summary
+from experiments.gate import BacktestRow, DataFacts, Evidence, SeriesFact, Verdict, judge
+from experiments.rollouts import PROPOSED, STATUS_QUO, Outcome, collect
+from experiments.runs import versions
+
+RULES = (STATUS_QUO, "uniform", "proportional", "pi")
+#: Seeds of the gate's shocks: a block that neither training nor evaluation reaches.
+GATE_SEED = 20_000_000
+DRAWS = 32
+FAN_YEARS = 5
+_SUMMED = ("population", "dwellings", "jobs")
+Tick = Callable[[], None]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What is proposed: one policy for each training seed, and the world it was trained for."""
+
+    policies: tuple[Policy, ...]
+    scenario: str
+    options: Mapping[str, Any]
+    tried: int
+
+    @classmethod
+    def read(cls, folders: Sequence[Path], scenario: str, options: Mapping[str, Any]) -> Candidate:
+        """Load policy folders.
+
+        Raises:
+            InputError: a folder that holds no policy; all problems at once.
+        """
+        found, problems = [], []
+        for folder in folders:
+            try:
+                found.append(agents.load(folder))
+            except agents.PolicyError as error:
+                problems += [str(error)]
+        if problems or not found:
+            raise InputError(problems or ["no policy was given"])
+        return cls(tuple(found), scenario, options, len(found))
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """A verdict and where its dossier lies."""
+
+    verdict: Verdict
+    html: Path
+    json: Path
+
+
+def gate_environment(twin: Twin, candidate: Candidate, draws: int) -> Any:
+    """The environment of the gate: members that training never saw."""
+    held = posterior.Posterior(posterior_city(twin), {}).city(posterior.GATE)
+    count = min(draws, held.rows)
+    return envs.make(
+        candidate.scenario,
+        city=held,
+        num_envs=count,
+        seed=GATE_SEED,
+        **candidate.options,
+    )
+
+
+def steps(candidate: Candidate, env: Any) -> int:
+    """Environment steps that ``recommend`` makes, for progress bars."""
+    return int((len(candidate.policies) + len(RULES)) * env.steps_per_episode)
+
+
+def recommend(
+    twin: Twin,
+    package: CityPackage,
+    backtest: Sequence[Row],
+    candidate: Candidate,
+    env: Any,
+    folder: Path,
+    command: str,
+    tick: Tick,
+) -> Recommendation:
+    """Judge a candidate and write the dossier into ``folder``."""
+    problems = [
+        text for policy in candidate.policies for text in agents.mismatches(policy, env.groups)
+    ]
+    if problems:
+        raise InputError(sorted(set(problems)))
+    rules = {name: agents.rule(name, env.groups) for name in RULES}
+    rollouts, outcomes = collect(env, candidate.policies, rules, GATE_SEED, tick)
+    evidence = Evidence(
+        data=data_facts(package),
+        backtest=tuple(BacktestRow.from_mapping(row.as_dict()) for row in backtest if row.n),
+        pit={r.variable: r.pit for r in backtest if r.part == "all" and r.horizon == 1},
+        rollouts=rollouts,
+        groups=TYPE_NAMES,
+        policy=PROPOSED,
+        status_quo=STATUS_QUO,
+        tried=candidate.tried,
+        seed=GATE_SEED,
+    )
+    verdict = judge(evidence)
+    paths = page.write_dossier(
+        folder,
+        _dossier(twin, package, backtest, candidate, env, evidence, verdict, outcomes, command),
+    )
+    return Recommendation(verdict, paths.html, paths.json)
+
+
+def data_facts(package: CityPackage) -> DataFacts:
+    """Newest month and interval of each series, as of the newest figure of the package."""
+    rows = package.observations
+    months = 12 * rows["year"] + rows["month"].fillna(12).astype(int) - 1
+    newest = months.groupby(rows["variable"], observed=True).max()
+    intervals = package.variables.set_index("name")["interval"]
+    counts = rows.groupby("variable", observed=True)["time"].nunique()
+    years = rows.groupby("variable", observed=True)["year"].nunique()
+    facts = tuple(
+        SeriesFact(
+            str(name),
+            int(month),
+            12 if intervals[name] == "year" or counts[name] <= years[name] else 1,
+        )
+        for name, month in newest.items()
+    )
+    return DataFacts(as_of_month=int(months.max()), series=facts)
+
+
+def _fans(twin: Twin, package: CityPackage) -> tuple[Any, ...]:
+    """City totals or means of every series: observed, and the twin's forecast."""
+    ahead = forecast(twin, twin.last_year, FAN_YEARS, seed=1).numpy()
+    units = package.variables.set_index("name")["unit"]
+    found = []
+    for v, name in enumerate(twin.data.series):
+        add = np.nansum if name in _SUMMED else np.nanmean
+        first = twin.data.first[v]
+        past = np.array([add(first * np.exp(row)) for row in twin.data.panel[:, v]])
+        observed = ~np.isnan(twin.data.panel[:, v]).any(1)
+        levels = first * np.exp(ahead[:, :, v])
+        future = (levels.sum(-1) if name in _SUMMED else levels.mean(-1)).T
+        years = np.array(twin.data.years)
+        found.append(
+            page.fan(
+                name,
+                str(units[name]),
+                years[observed],
+                past[observed],
+                np.arange(twin.last_year + 1, twin.last_year + 1 + FAN_YEARS),
+                future,
+            )
+        )
+    return tuple(found)
+
+
+def _dossier(
+    twin: Twin,
+    package: CityPackage,
+    backtest: Sequence[Row],
+    candidate: Candidate,
+    env: Any,
+    evidence: Evidence,
+    verdict: Verdict,
+    outcomes: Mapping[str, list[Outcome]],
+    command: str,
+) -> page.Dossier:
+    proposed = outcomes[PROPOSED]
+    currency = package.currency or "$"
+    wage = float(env.city.fundamentals.industry.wage.mean())
+    comparison = page.comparison_effects(evidence)
+    costs = page.cost_rows(evidence)
+    levers = page.lever_rows(
+        {
+            name: page.setting(np.concatenate([o.levers[name] for o in proposed]))
+            for name in proposed[0].levers
+        },
+        currency,
+        wage,
+    )
+
+    def measure(name: str) -> tuple[float, float, float]:
+        found = summary(np.mean([o.measures[name] for o in proposed], axis=0))
+        return found["mean"], found["low"], found["high"]
+
+    places = package.districts
+    start = twin.last_year + 1
+    months = env.steps_per_episode * env.months_per_step
+    return page.Dossier(
+        title=f"{package.title}: what {len(env.groups)} governors learned",
+        city=package.title,
+        policy=(
+            f"Scenario {candidate.scenario}: "
+            f"{', '.join(group.name for group in env.groups)} set their levers every "
+            f"{env.months_per_step} months and answer to what they observe."
+        ),
+        period=f"{months // 12} years from {start}",
+        verdict=verdict,
+        comparison=comparison,
+        currency=currency,
+        levers=levers,
+        groups=page.group_effects(evidence),
+        districts=page.district_effects(
+            evidence,
+            list(places["code"]),
+            list(places["name"]),
+            [float(x) for x in places["x_km"]],
+            [float(y) for y in places["y_km"]],
+        ),
+        tiles=page.read_tiles(package.name),
+        fans=_fans(twin, package),
+        scorecard=evidence.backtest,
+        population_ethics={
+            name: measure(name) for name in ("incumbents", "residents", "land_fiscal", "total")
+        },
+        atkinson={name: measure(name) for name in ("utilitarian", "nash", "atkinson", "rawls")},
+        costs=costs,
+        tried=tuple(
+            page.Tried(f"training seed {i}", *_mean_interval(outcome), "proposed")
+            for i, outcome in enumerate(proposed)
+        ),
+        reversal=page.reversal_plan(levers),
+        stopping=page.stopping_rule(0.005, comparison, costs),
+        provenance=page.Provenance(
+            command=command,
+            vintages=tuple(
+                page.Vintage(
+                    str(row["name"]),
+                    str(package.observations.query("variable == @row['name']")["time"].max()),
+                    ", ".join(package.licences),
+                    package.source_of(str(row["name"])),
+                )
+                for _, row in package.variables.query("kind == 'observation'").iterrows()
+            ),
+            hashes={"city package": package.content_hash[:16]},
+            seeds={
+                "twin": str(twin.settings.seed),
+                "gate": f"{GATE_SEED} to {GATE_SEED + env.num_envs - 1}",
+            },
+            versions=versions(),
+            notes=(
+                "Contains public sector information licensed under the Open Government "
+                "Licence v3.0.",
+            )
+            if "OGL-UK-3.0" in package.licences
+            else (),
+        ),
+    )
+
+
+def _mean_interval(outcome: Outcome) -> tuple[float, float, float]:
+    found = summary(outcome.welfare)
+    return found["mean"], found["low"], found["high"]
+
+
+__all__ = ["Candidate", "Recommendation", "data_facts", "gate_environment", "recommend", "steps"]
