@@ -18,12 +18,16 @@ from envs.city.dynamics import Dynamics
 from envs.city.indicators import INDICATORS, change, city_values, first_values
 from envs.city.levers import baseline_policy
 from envs.city.model import City, CityState, Flows, no_shocks
-from envs.city.valuation import discount_factor, shadow_prices
+from envs.city.valuation import discount_factor, present_value, shadow_prices
 from envs.groups import Group, StepResult
 from envs.scenario import Scenario, Scene
 
 #: Reward per month of income (fixed, so that returns are of order one to ten).
 REWARD_SCALE = 10.0
+#: Largest value of stocks that co-states may claim, months of income.
+STOCKS_BOUND = 3.0
+#: Months of today's policy after the end of an episode that values its stocks exactly.
+TAIL_MONTHS = 240
 #: Observations are clipped to plus or minus this bound.
 OBSERVATION_BOUND = 10.0
 
@@ -35,8 +39,8 @@ class GovernanceEnv:
     city whatever batch it is part of.
 
     The reward of a governor mixes the discounted flow of overall welfare against the paired
-    status-quo twin with its own indicator (weight ``local_weight``); the last step adds the
-    value of the stocks left behind, priced by co-states, and terminates.
+    status-quo twin with its own indicator (weight ``local_weight``). Stocks left at the end
+    count too, by co-states or by a tail run (``Scenario.terminal``).
     """
 
     def __init__(
@@ -86,6 +90,11 @@ class GovernanceEnv:
         self._dynamics = Dynamics(
             scenario.dynamics, num_envs, city.districts, scenario.horizon, like, drift
         )
+        self._positive = frozenset(
+            name for name, x in tree.leaves(self._start) if bool((x > 0).all())
+        )
+        self._shocks = no_shocks(2 * num_envs, city.districts, like)
+        self._potential = torch.zeros(num_envs, dtype=dtype, device=self.device)
         self._clock = torch.zeros(num_envs, dtype=torch.long, device=self.device)
         self._state: CityState = self._start
         self._flows: Flows = self._first
@@ -116,11 +125,11 @@ class GovernanceEnv:
         self._restart(list(range(self.num_envs)))
         return self._observations(), {"state": self._global_state()}
 
-    @torch.no_grad()
     def step(self, actions: Mapping[str, Tensor]) -> StepResult:
         """Govern all rows for one step with actions ``[B, n, act]`` in [-1, 1]."""
         requested = self._requested(actions)
         beta = self._beta
+        shocks = self._shocks
         flow = torch.zeros(self.num_envs, dtype=self.dtype, device=self.device)
         monthly: list[welfare.Welfare] = []
         for month in range(self.months_per_step):
@@ -132,11 +141,18 @@ class GovernanceEnv:
             gain = now.total[: self.num_envs] - now.total[self.num_envs :]
             flow = flow + gain * (beta**month)[: self.num_envs]
             monthly.append(now)
+        self._shocks = shocks
         self._clock = self._clock + 1
         terminated = self._clock >= self.steps_per_episode
-        ended = self._terminal_value()
+        step_beta = (beta**self.months_per_step)[: self.num_envs]
+        stocks = step_beta * self._stocks_value(bool(terminated.any()))
+        ended = torch.where(terminated, stocks, torch.zeros_like(stocks))
+        credit = ended
+        if self.options.terminal == "costates":
+            credit = stocks - self._potential
+            self._potential = (stocks / step_beta).detach()
         scene = self._scene()
-        whole = REWARD_SCALE * (flow + torch.where(terminated, ended, torch.zeros_like(ended)))
+        whole = REWARD_SCALE * (flow + credit)
         local = self.options.goals(scene)
         mix = self.options.local_weight
         rewards = {
@@ -144,7 +160,7 @@ class GovernanceEnv:
             for group in self.groups
         }
         costs = self.options.costs(scene)
-        info = self._report(monthly, flow, ended, terminated)
+        info = self._report(monthly, flow, ended)
         observations = self._observations()
         info["final_observations"] = observations
         if bool(terminated.any()):
@@ -177,6 +193,7 @@ class GovernanceEnv:
         if len(rows) == self.num_envs:
             self._state, self._flows = self._start, self._first
             self._clock = torch.zeros_like(self._clock)
+            self._potential = torch.zeros_like(self._potential)
             return
         mask = torch.zeros(self.num_envs, dtype=torch.bool, device=self.device)
         mask[rows] = True
@@ -184,6 +201,7 @@ class GovernanceEnv:
         self._state = tree.where(both, self._start, self._state)
         self._flows = tree.where(both, self._first, self._flows)
         self._clock = torch.where(mask, torch.zeros_like(self._clock), self._clock)
+        self._potential = torch.where(mask, torch.zeros_like(self._potential), self._potential)
 
     def _quiet_flows(self, flows: Flows) -> Flows:
         rows = 2 * self.num_envs
@@ -191,15 +209,28 @@ class GovernanceEnv:
             lambda x: x if x.shape[0] == rows else x.expand(rows, *x.shape[1:]), flows
         )
 
-    def _terminal_value(self) -> Tensor:
-        """Value of the stocks beyond the twin's ``[B]``, months of income."""
+    def _stocks_value(self, last: bool) -> Tensor:
+        """Value of the stocks beyond the twin's ``[B]``, months of income.
+
+        Co-states price log changes of positive stocks, so that more of the same is worth
+        less and less, and the sum saturates: they are derivatives at the first year.
+        """
         n = self.num_envs
+        if self.options.terminal == "tail":
+            if not last:
+                return torch.zeros(n, dtype=self.dtype, device=self.device)
+            value = present_value(
+                self._model, self._state, self._reference, self._status_quo, TAIL_MONTHS,
+                self.options.budget, self._shocks, "total",
+            ).welfare / self._reference.total
+            return value[:n] - value[n:]
         value = torch.zeros(n, dtype=self.dtype, device=self.device)
         pairs = zip(tree.leaves(self._state), tree.leaves(self._prices), strict=True)
-        for (_, stock), (_, price) in pairs:
-            gap = (stock[:n] - stock[n:]) * price
-            value = value + gap.reshape(n, -1).sum(-1)
-        return value
+        for (name, stock), (_, price) in pairs:
+            now, twin = stock[:n], stock[n:]
+            gap = twin * torch.log(now / twin) if name in self._positive else now - twin
+            value = value + (gap * price).reshape(n, -1).sum(-1)
+        return STOCKS_BOUND * torch.tanh(value / STOCKS_BOUND)
 
     def _scene(self) -> Scene:
         n = self.num_envs
@@ -217,6 +248,7 @@ class GovernanceEnv:
             twin_state=tree.tree_map(twin, self._state),
             twin_flows=tree.tree_map(twin, self._flows),
             start={name: x[:n] for name, x in self._start_values.items()},
+            elapsed=self._clock.to(self.dtype) / self.steps_per_episode,
         )
 
     def _observations(self) -> dict[str, Tensor]:
@@ -228,8 +260,7 @@ class GovernanceEnv:
         scene = self._scene()
         values = city_values(scene.city, scene.state, scene.flows)
         columns = [change(INDICATORS[k], v, scene.start[k]) for k, v in values.items()]
-        elapsed = self._clock.to(self.dtype) / self.steps_per_episode
-        state = torch.stack([*columns, elapsed], -1)
+        state = torch.stack([*columns, scene.elapsed], -1)
         return state.clamp(-OBSERVATION_BOUND, OBSERVATION_BOUND)
 
     def _report(
@@ -237,7 +268,6 @@ class GovernanceEnv:
         monthly: list[welfare.Welfare],
         flow: Tensor,
         ended: Tensor,
-        terminated: Tensor,
     ) -> dict[str, Any]:
         """Un-aggregated welfare and indicators of the step, against the twin."""
         n = self.num_envs
@@ -248,7 +278,7 @@ class GovernanceEnv:
 
         parts: dict[str, Tensor] = {
             "overall": flow,
-            "terminal": torch.where(terminated, ended, torch.zeros_like(ended)),
+            "terminal": ended,
         }
         for name, aversion in welfare.ATKINSON.items():
             base = self._reference.total / self._reference.people.sum(-1)

@@ -19,6 +19,9 @@ from envs.city.treasury import MODES
 from envs.groups import Group
 
 
+TERMINALS = ("costates", "tail")
+
+
 @dataclass(frozen=True)
 class Scene:
     """What is known at the end of a step: the governed rows and their status-quo twins."""
@@ -29,6 +32,7 @@ class Scene:
     twin_state: CityState
     twin_flows: Flows
     start: Mapping[str, Tensor]
+    elapsed: Tensor
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,9 @@ class Scenario:
             welfare of the whole.
         reach: share of each lever's range that an action of one spans.
         budget: how the treasury rations requests.
+        terminal: how stocks left at the end are valued against the twin's: "costates", their
+            shadow prices at the first year, paid as they build up; or "tail", twenty more
+            years of today's policy, simulated (slow, exact: for evaluation and the gate).
     """
 
     months_per_step: int = 3
@@ -51,6 +58,7 @@ class Scenario:
     local_weight: float = 0.2
     reach: float = 1.0
     budget: str = "pooled"
+    terminal: str = "costates"
 
     def problems(self) -> list[str]:
         """What is wrong with the options, in words."""
@@ -66,6 +74,8 @@ class Scenario:
             found.append(f"dynamics={self.dynamics!r}: expected one of {', '.join(PRESETS)}")
         if self.budget not in MODES:
             found.append(f"budget={self.budget!r}: expected one of {', '.join(MODES)}")
+        if self.terminal not in TERMINALS:
+            found.append(f"terminal={self.terminal!r}: expected one of {', '.join(TERMINALS)}")
         if not 0 <= self.local_weight <= 1:
             found.append(f"local_weight={self.local_weight}: expected 0 to 1")
         if not 0 < self.reach <= 1:

@@ -287,7 +287,7 @@ def invert(panel: Panel, p: Parameters) -> City:
         commuting,
         keep_income,
     )
-    pay = travel.expected_pay(t, commuting, offers, market.pay)
+    pay = travel.expected_pay(commuting, market.pay)
     income = households.budget(
         f_households,
         p,

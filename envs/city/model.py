@@ -216,7 +216,7 @@ class City:
             p,
             residents,
             market,
-            travel.expected_pay(f.travel, commuting, offers, market.pay),
+            travel.expected_pay(commuting, market.pay),
             policy,
             use,
             keep_income,

@@ -75,8 +75,8 @@ class Commute:
 
     phi: ``[B, D, K]`` accessibility sum; workers: ``[B, D, K]`` persons by workplace;
     car, transit: ``[B, D, D]`` persons; minutes, money: ``[B, D, K]`` expected per leg
-    (minutes, k$); car_kernel, transit_kernel: ``[B, D, D]``; toll_factor: ``[B, D, K]``;
-    fare_factor: ``[B, 1, K]``; tolls, fares: ``[B]`` k$/month paid.
+    (minutes, k$); kernel: ``[B, D, M * D]`` ease of each mode and workplace, weight:
+    ``[B, K, M * D]`` their pull on each type; tolls, fares: ``[B]`` k$/month paid.
     """
 
     phi: Tensor
@@ -85,10 +85,8 @@ class Commute:
     transit: Tensor
     minutes: Tensor
     money: Tensor
-    car_kernel: Tensor
-    transit_kernel: Tensor
-    toll_factor: Tensor
-    fare_factor: Tensor
+    kernel: Tensor
+    weight: Tensor
     tolls: Tensor
     fares: Tensor
 

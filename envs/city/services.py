@@ -61,7 +61,11 @@ def serve(
     residents: Residents,
     policy: Policy,
 ) -> ServiceUse:
-    """Demand, queues, quality and access this month."""
+    """Demand, queues, quality and access this month.
+
+    A visit is worth the same money to every type, so that targeting gains nothing in money
+    and matters to a welfare that is averse to inequality (MODEL section 22.7).
+    """
     people = residents.people
     weights = target_weights(people, policy["targeting"])
     use = torch.exp(-p.bd.fee_semi * policy["fee"])
@@ -87,9 +91,11 @@ def serve(
         torch.log(quality / f.quality) + p.bdk.prox_weight * (proximity - f.proximity)
     )
     unmet = p.bd.om_fee * (1 - use)
-    by_type = (p.bdk.om_service * torch.log(weights)).sum(-1) - (unmet.unsqueeze(1) * weights).sum(
-        -1
-    )
+    share = people.sum(1) / people.sum((1, 2)).unsqueeze(-1)
+    relative = p.bd.efficiency / (share * p.bd.efficiency).sum(-1, keepdim=True)
+    by_type = (p.bdk.om_service * torch.log(weights)).sum(-1) / relative - (
+        unmet.unsqueeze(1) * weights
+    ).sum(-1)
     overload = (load - 1).clamp_min(0) * capacity
     return ServiceUse(
         quality=quality,

@@ -1,7 +1,9 @@
 """Commuting: joint logit over workplace, sector and mode (MODEL sections 5(1)-(2)).
 
 A pure function that belongs to no block. Exponentials exist only at ``[B, D, D]`` per
-mode; the types enter as separable factors, so every reduction is a matrix product.
+mode; the types enter as separable factors, so every reduction is a matrix product. The modes
+(car, transit, active) lie side by side along the workplaces, and types are rows: few wide
+products are much faster than many narrow ones.
 """
 
 from __future__ import annotations
@@ -11,10 +13,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from envs.city.functions import pull, push
 from envs.city.geography import Geography
 from envs.city.parameters import Parameters
 from envs.city.ports import Commute, JobOffers, Roads
+
+
+#: Car, transit, active.
+MODES = 3
 
 
 @dataclass(frozen=True)
@@ -68,64 +73,53 @@ def commute(
         toll: ``[B, D]`` k$ per vehicle that ends in the district.
         fare: ``[B]`` k$ per trip.
     """
-    ke = p.bdk.ke
+    ke, fares = p.bdk.ke, fare.reshape(-1, 1, 1)
     car_kernel = torch.exp(f.car_static - ke * roads.car_time)
     transit_kernel = torch.exp(p.bd.mode_constant[:, 1].reshape(-1, 1, 1) - ke * roads.transit_time)
-    toll_share = toll.unsqueeze(-1) / p.bdk.occupancy
-    vot = f.value_of_time.unsqueeze(1)
-    toll_factor = torch.exp(-ke * toll_share / vot)
-    fare_factor = torch.exp(-ke * fare.reshape(-1, 1, 1) / vot)
+    kernel = _beside(car_kernel, transit_kernel, f.active_kernel)
+    per_trip = toll.unsqueeze(1) / p.bdk.occupancy
+    vot = f.value_of_time.unsqueeze(-1)
+    x = offers.attraction.transpose(1, 2).contiguous()
+    weight = torch.cat([x * torch.exp(-ke * per_trip / vot), x * torch.exp(-ke * fares / vot), x], -1)
 
-    x = offers.attraction
-    by_car, by_transit = x * toll_factor, x * fare_factor
-    kinds = x.shape[-1]
-    reach = pull(car_kernel, torch.cat([by_car, by_car * toll_share], -1))
-    phi_transit = pull(transit_kernel, by_transit)
-    phi = reach[..., :kinds] + phi_transit + pull(f.active_kernel, x)
-
+    phi = _over_modes(kernel, weight)
     n = f.participation.reshape(-1, 1, 1) * people / phi
-    workers = (
-        by_car * push(car_kernel, n)
-        + by_transit * push(transit_kernel, n)
-        + x * push(f.active_kernel, n)
-    )
-    car = car_kernel * torch.matmul(n, by_car.transpose(-1, -2))
-    transit = transit_kernel * torch.matmul(n, by_transit.transpose(-1, -2))
-
-    minutes = (
-        pull(car_kernel * roads.car_time, by_car)
-        + pull(transit_kernel * roads.transit_time, by_transit)
-        + pull(f.active_kernel * geography.active_time, x)
-    ) / phi
-    fares = fare.reshape(-1, 1, 1)
-    money = (
-        pull(car_kernel * f.car_money, by_car) + reach[..., kinds:] + fares * phi_transit
-    ) / phi
-    entering = car.sum(1)
+    districts = people.shape[1]
+    coming = (weight * torch.matmul(n.transpose(1, 2), kernel)).split(districts, -1)
+    by_road = slice(2 * districts)
+    flows = kernel[..., by_road] * torch.matmul(n, weight[..., by_road])
+    car, transit = flows.split(districts, -1)
+    minutes = kernel * _beside(roads.car_time, roads.transit_time, geography.active_time)
+    paid = (f.car_money + per_trip, fares.expand_as(transit))
+    money = kernel[..., by_road] * _beside(*paid)
     return Commute(
         phi=phi,
-        workers=workers,
+        workers=sum(coming[1:], coming[0]).transpose(1, 2).contiguous(),
         car=car,
         transit=transit,
-        minutes=minutes,
-        money=money,
-        car_kernel=car_kernel,
-        transit_kernel=transit_kernel,
-        toll_factor=toll_factor,
-        fare_factor=fare_factor,
-        tolls=p.b.legs * (entering * toll_share.squeeze(-1)).sum(-1),
+        minutes=_over_modes(minutes, weight) / phi,
+        money=_over_modes(money, weight[..., by_road]) / phi,
+        kernel=kernel,
+        weight=weight,
+        tolls=p.b.legs * (car.sum(1) * per_trip.squeeze(1)).sum(-1),
         fares=p.b.legs * fare * transit.sum((1, 2)),
     )
 
 
-def expected_pay(
-    f: TravelFundamentals, commuting: Commute, offers: JobOffers, pay: Tensor
-) -> Tensor:
+def _beside(*by_mode: Tensor) -> Tensor:
+    """Matrices ``[B, D, D]`` of the modes (or ``[1, D, D]``) side by side ``[B, D, M * D]``."""
+    rows = max(x.shape[0] for x in by_mode)
+    return torch.cat([x.expand(rows, -1, -1) for x in by_mode], -1)
+
+
+def _over_modes(kernel: Tensor, weight: Tensor) -> Tensor:
+    """Sum ``[B, D, K]`` over modes and workplaces of kernel ``[B, D, M * D]`` times weight
+    ``[B, K, M * D]``."""
+    return torch.matmul(kernel, weight.transpose(1, 2))
+
+
+def expected_pay(commuting: Commute, pay: Tensor) -> Tensor:
     """Expected pay of an efficiency unit by residence ``[B, D, K]`` (pay: by workplace)."""
-    x = offers.attraction * pay
-    total = (
-        pull(commuting.car_kernel, x * commuting.toll_factor)
-        + pull(commuting.transit_kernel, x * commuting.fare_factor)
-        + pull(f.active_kernel, x)
-    )
-    return total / commuting.phi
+    by_type = pay.transpose(1, 2).contiguous()
+    weight = commuting.weight * torch.cat([by_type] * MODES, -1)
+    return _over_modes(commuting.kernel, weight) / commuting.phi

@@ -50,11 +50,15 @@ def present_value(
     months: int = MONTHS,
     mode: str = "pooled",
     shocks: Shocks | None = None,
+    measure: str = "incumbents",
 ) -> PresentValue:
     """Discounted welfare and public cost of holding ``requested`` for ever.
 
     The mean of the last twelve months continues as a perpetuity. Memory stays bounded
     under differentiation: each year is recomputed in the backward pass.
+
+    Args:
+        shocks: held for ever; default none. measure: a population measure of ``Welfare``.
     """
     rows, districts = state.planning.home_rent.shape
     frozen = shocks or no_shocks(rows, districts, state.planning.home_rent)
@@ -63,7 +67,7 @@ def present_value(
         gains, costs = [], []
         for _ in range(_SEGMENT):
             start, flows = city.step(start, requested, frozen, mode)
-            gains.append(welfare.evaluate(city, ref, flows).incumbents * ref.total)
+            gains.append(getattr(welfare.evaluate(city, ref, flows), measure) * ref.total)
             costs.append(flows.settlement.spending - flows.settlement.revenue)
         return start, torch.stack(gains), torch.stack(costs)
 

@@ -19,6 +19,7 @@ from envs.scenarios.observables import (
     city_columns,
     lever_columns,
     per_group,
+    shared_columns,
     spread,
     stack_costs,
 )
@@ -89,6 +90,7 @@ class CityV0(Scenario):
                 agents=(governor,),
                 observation_names=(
                     *_SHARED,
+                    "elapsed",
                     *_OWN[governor],
                     *(f"lever_{x}" for x in self._levers(governor)),
                 ),
@@ -100,7 +102,7 @@ class CityV0(Scenario):
         )
 
     def observe(self, scene: Scene) -> dict[str, Tensor]:
-        shared = city_columns(scene, _SHARED)
+        shared = shared_columns(scene, _SHARED)
         return {
             governor: per_group(
                 torch.cat(

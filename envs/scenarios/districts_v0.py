@@ -17,8 +17,8 @@ from envs.scenario import Scenario, Scene, scaled
 from envs.scenarios.observables import (
     COST_BUDGETS,
     against_twin,
-    city_columns,
     per_group,
+    shared_columns,
     stack_costs,
 )
 
@@ -60,6 +60,7 @@ class DistrictsV0(Scenario):
                 agents=agents,
                 observation_names=(
                     *(f"city_{name}" for name in _SHARED),
+                    "elapsed",
                     *_LOCAL,
                     *_PLACE,
                     *(f"lever_{name}" for name in _LEVERS),
@@ -97,7 +98,7 @@ class DistrictsV0(Scenario):
             lever = LEVERS[name]
             columns.append((policy[name] - lever.default) / (lever.high - lever.low))
         columns += list((policy["staff"] - 1).unbind(-1))
-        shared = per_group(city_columns(scene, _SHARED), shape[1])
+        shared = per_group(shared_columns(scene, _SHARED), shape[1])
         return {"boards": torch.cat([shared, torch.stack(columns, -1)], -1)}
 
     def request(self, actions: Mapping[str, Tensor], policy: Policy) -> Policy:

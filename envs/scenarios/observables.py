@@ -36,6 +36,11 @@ def city_columns(scene: Scene, names: Sequence[str]) -> Tensor:
     return torch.stack(columns, -1)
 
 
+def shared_columns(scene: Scene, names: Sequence[str]) -> Tensor:
+    """City-wide indicators and the share of the episode that has passed ``[B, names + 1]``."""
+    return torch.cat([city_columns(scene, names), scene.elapsed.unsqueeze(-1)], -1)
+
+
 def lever_columns(scene: Scene, names: Sequence[str]) -> Tensor:
     """Mean setting in force of levers ``[B, len(names)]``, 0 at today's, 1 at the upper bound."""
     columns = []
