@@ -62,6 +62,11 @@ def diminishing(x: Tensor) -> Tensor:
     return 2 * (x - 1) / (x + 1)
 
 
+def mix(values: Tensor, weights: Tensor) -> Tensor:
+    """``values`` ``[B, D, C]`` times ``weights`` ``[b, C, E]``, shared by the rows or one each."""
+    return torch.matmul(values, weights[0] if weights.shape[0] == 1 else weights)
+
+
 def pull(kernel: Tensor, values: Tensor) -> Tensor:
     """``sum_j kernel[i, j] values[j]`` with ``values`` ``[B, D]`` or ``[B, D, C]``."""
     if values.dim() == 2:

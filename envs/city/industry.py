@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from envs.city.functions import FLOOR, ces_match, diminishing, pull, push, saturate
+from envs.city.functions import FLOOR, ces_match, diminishing, mix, pull, push, saturate
 from envs.city.geography import Geography
 from envs.city.levers import Policy
 from envs.city.parameters import Parameters
@@ -121,6 +121,8 @@ def post(
     Args:
         staff: ``[B, D]`` public staff wanted. keep_income: ``[B]`` share of pay kept after tax.
     """
+    productivity = log_productivity(s, f, geography, p, roads, shocks)
+    price = log_prices(s, shocks)
     labour, floor = p.bdk.share_labour, p.bdk.share_floor
     capital_share = 1 - labour - floor
     wage = s.wage[..., :PRIVATE]
@@ -128,8 +130,8 @@ def post(
     log_sales = (
         torch.log(s.capital)
         + (
-            log_productivity(s, f, geography, p, roads, shocks)
-            + log_prices(s, shocks)
+            productivity
+            + price
             + floor * torch.log(floor / rent)
             + labour * torch.log(labour / wage)
         )
@@ -137,25 +139,23 @@ def post(
     )
     demand = torch.cat([labour * torch.exp(log_sales) / wage, staff.unsqueeze(-1)], -1)
     net = s.wage * s.finding * (keep_income / f.wage).reshape(-1, 1, 1)
-    pull_of_jobs = f.workplace * demand * net**p.bdk.eps
     total = demand.sum((1, 2)).reshape(-1, 1, 1)
-    weights = pull_of_jobs.unsqueeze(2) * f.affinity.unsqueeze(1)
-    attraction = weights.sum(-1)
+    jobs = f.workplace * demand * net**p.bdk.eps / total
     return JobOffers(
-        attraction=attraction / total,
-        sector=weights / attraction.unsqueeze(-1).clamp_min(FLOOR),
+        attraction=mix(jobs, f.affinity.transpose(1, 2)),
+        jobs=jobs,
+        affinity=f.affinity,
         demand=demand,
+        productivity=productivity,
+        price=price,
     )
 
 
 def clear(
     s: IndustryState,
     f: IndustryFundamentals,
-    geography: Geography,
     p: Parameters,
-    roads: Roads,
     residents: Residents,
-    shocks: Shocks,
     offers: JobOffers,
     commuting: Commute,
     keep_income: Tensor,
@@ -168,23 +168,22 @@ def clear(
     hours = p.b.el_hours * torch.log(keep_income / f.keep_income)
     effort = torch.exp(s.skill + hours)
     units = commuting.workers * p.bdk.efficiency * effort.reshape(-1, 1, 1)
-    supply = (units.unsqueeze(-1) * offers.sector).sum(2)
+    supply = offers.supply(units)
     employed = ces_match(offers.demand, supply, p.bdk.rho_match)
     rate = employed / supply.clamp_min(FLOOR)
-    pay = ((s.wage * rate).unsqueeze(2) * offers.sector).sum(-1)
+    pay = offers.chosen(s.wage * rate)
 
     labour, floor = p.bdk.share_labour, p.bdk.share_floor
-    price = log_prices(s, shocks)
     private = employed[..., :PRIVATE]
     rent = residents.work_rent.unsqueeze(-1)
     log_output = (
-        log_productivity(s, f, geography, p, roads, shocks)
+        offers.productivity
         + labour * torch.log(private.clamp_min(FLOOR))
         + (1 - labour - floor) * torch.log(s.capital)
-        + floor * (torch.log(floor / rent) + price)
+        + floor * (torch.log(floor / rent) + offers.price)
     ) / (1 - floor)
     output = torch.exp(log_output)
-    sales = output * torch.exp(price)
+    sales = output * torch.exp(offers.price)
     wages = s.wage * employed
     return Market(
         employed=employed,

@@ -73,7 +73,7 @@ def car_times(geography: Geography, pace: Tensor) -> Tensor:
     if geography.incidence.shape[0] == 1:
         flat = pace @ geography.incidence[0].transpose(0, 1)
     else:
-        flat = torch.bmm(geography.incidence, pace.unsqueeze(-1)).squeeze(-1)
+        flat = torch.bmm(pace.unsqueeze(1), geography.incidence.transpose(1, 2)).squeeze(1)
     return flat.reshape(-1, districts, districts)
 
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from envs.city import households, industry, infrastructure, planning, services, travel, treasury
-from envs.city.functions import FLOOR, erlang_steady, pull, push
+from envs.city.functions import FLOOR, erlang_steady, mix, pull, push
 from envs.city.geography import build_geography
 from envs.city.levers import baseline_policy
 from envs.city.model import City, CityState, Fundamentals, no_shocks
@@ -173,12 +173,14 @@ def invert(panel: Panel, p: Parameters) -> City:
         people,
         net,
     )
-    weights = (workplace * demand * net).unsqueeze(2) * match.unsqueeze(1)
-    attraction = weights.sum(-1)
+    jobs = workplace * demand * net / demand.sum((1, 2)).reshape(-1, 1, 1)
     offers = JobOffers(
-        attraction=attraction / demand.sum((1, 2)).reshape(-1, 1, 1),
-        sector=weights / attraction.unsqueeze(-1),
+        attraction=mix(jobs, match.transpose(1, 2)),
+        jobs=jobs,
+        affinity=match,
         demand=demand,
+        productivity=productivity,
+        price=torch.zeros_like(productivity),
     )
     commuting = travel.commute(t, g, p, roads, offers, people, toll, fare)
 
@@ -197,7 +199,7 @@ def invert(panel: Panel, p: Parameters) -> City:
     f_industry = industry.IndustryFundamentals(
         productivity=productivity,
         workplace=workplace,
-        affinity=match.expand(b, -1, -1),
+        affinity=match,
         wage=city_wage,
         spill=industry.spill_density(g, employed.sum(-1)),
         output=sales.sum(1),
@@ -275,18 +277,7 @@ def invert(panel: Panel, p: Parameters) -> City:
     s_services = replace(s_services, quality=use.access)
     use = services.serve(s_services, f_services, g, p, roads, residents, policy)
 
-    market = industry.clear(
-        s_industry,
-        f_industry,
-        g,
-        p,
-        roads,
-        residents,
-        no_shocks(b, districts, ones),
-        offers,
-        commuting,
-        keep_income,
-    )
+    market = industry.clear(s_industry, f_industry, p, residents, offers, commuting, keep_income)
     pay = travel.expected_pay(commuting, market.pay)
     income = households.budget(
         f_households,

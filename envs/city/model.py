@@ -199,11 +199,8 @@ class City:
         market = industry.clear(
             state.industry,
             f.industry,
-            g,
             p,
-            roads,
             residents,
-            shocks,
             offers,
             commuting,
             keep_income,

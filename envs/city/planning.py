@@ -141,8 +141,7 @@ def value(
         - p.bd.om_far * torch.log(density)
         - p.bd.om_release * policy["release"]
         - p.bd.om_mix * (policy["mix"] - LEVERS["mix"].default)
-        - p.bd.zoning_friction
-        * (torch.log(policy["far"]) ** 2 + torch.log(policy["mix"]) ** 2)
+        - p.bd.zoning_friction * (torch.log(policy["far"]) ** 2 + torch.log(policy["mix"]) ** 2)
         + shocks.amenity
         + (p.b.om_transit * roads.frequency - p.b.om_fare * fare_change + market.skill).unsqueeze(
             -1
@@ -163,8 +162,10 @@ def location_choice(p: Parameters, utility: Tensor, floor: Tensor) -> tuple[Tens
     """Residence shares ``[B, D, K]`` and expected utility ``[B, K]`` of a logit over districts."""
     size = torch.log(floor / floor.sum(-1, keepdim=True)).unsqueeze(-1)
     scaled = p.bdk.mu_r * utility + size
-    inclusive = torch.logsumexp(scaled, 1)
-    return torch.exp(scaled - inclusive.unsqueeze(1)), inclusive / p.bd.mu_r
+    most = scaled.amax(1, keepdim=True)
+    weight = torch.exp(scaled - most)
+    total = weight.sum(1, keepdim=True)
+    return weight / total, (most + torch.log(total)).squeeze(1) / p.bd.mu_r
 
 
 def advance(

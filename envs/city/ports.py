@@ -11,6 +11,10 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from envs.city.functions import mix
+
+_LEAST = 1e-18
+
 
 @dataclass(frozen=True)
 class Shocks:
@@ -60,13 +64,27 @@ class Roads:
 class JobOffers:
     """What employers post (industry.post).
 
-    attraction: ``[B, D, K]`` weight of workplaces; sector: ``[B, D, K, S]`` choice of sector
-    at a workplace; demand: ``[B, D, S]`` labour wanted, efficiency units.
+    attraction: ``[B, D, K]`` weight of workplaces; jobs: ``[B, D, S]`` part of it by sector,
+    before affinity: ``[b, K, S]``, the match of types and sectors; demand: ``[B, D, S]`` labour
+    wanted, efficiency units; productivity, price: ``[B, D, P]`` log total factor productivity
+    and log output price.
     """
 
     attraction: Tensor
-    sector: Tensor
+    jobs: Tensor
+    affinity: Tensor
     demand: Tensor
+    productivity: Tensor
+    price: Tensor
+
+    def supply(self, units: Tensor) -> Tensor:
+        """Labour by sector ``[B, D, S]`` of ``units`` ``[B, D, K]`` that chose the workplaces."""
+        return self.jobs * mix(units / self.attraction.clamp_min(_LEAST), self.affinity)
+
+    def chosen(self, values: Tensor) -> Tensor:
+        """Mean ``[B, D, K]`` of ``values`` ``[B, D, S]`` over the sectors that a type chooses."""
+        weighted = mix(self.jobs * values, self.affinity.transpose(1, 2))
+        return weighted / self.attraction.clamp_min(_LEAST)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from envs.city.functions import FLOOR, ces, ces_match, erlang, pull, push
+from envs.city.functions import FLOOR, ces, ces_match, erlang
 from envs.city.geography import Geography
 from envs.city.levers import Policy
 from envs.city.parameters import Parameters
@@ -43,13 +43,24 @@ def target_weights(people: Tensor, targeting: Tensor) -> Tensor:
     return targeting / (targeting * share.unsqueeze(-1)).sum(1, keepdim=True)
 
 
-def kernels(geography: Geography, p: Parameters, roads: Roads) -> list[Tensor]:
-    """Distance decay ``[B, D, D]`` of each service."""
+def kernels(geography: Geography, p: Parameters, roads: Roads) -> Tensor:
+    """Distance decay of each service ``[B, H, D, D]``."""
     walk = p.bdk.max_access * geography.distance
     minutes = ces_match(roads.car_time, walk.expand_as(roads.car_time), p.bdk.rho_access)
-    unit = -p.bdk.decay_access * minutes
-    powers = p.bd.power_access
-    return [torch.exp(powers[:, h].reshape(-1, 1, 1) * unit) for h in range(powers.shape[-1])]
+    rate = (p.bd.decay_access * p.bd.power_access).unsqueeze(-1).unsqueeze(-1)
+    return torch.exp(-rate * minutes.unsqueeze(1))
+
+
+def within_reach(kernel: Tensor, values: Tensor) -> Tensor:
+    """``values`` ``[B, D, H]`` of other districts, by distance decay ``[B, H, D, D]``."""
+    columns = values.transpose(1, 2).unsqueeze(-1)
+    return torch.matmul(kernel, columns).squeeze(-1).transpose(1, 2).contiguous()
+
+
+def arriving(kernel: Tensor, values: Tensor) -> Tensor:
+    """What districts receive of the ``values`` ``[B, D, H]`` that others send."""
+    rows = values.transpose(1, 2).unsqueeze(-2)
+    return torch.matmul(rows, kernel).squeeze(-2).transpose(1, 2).contiguous()
 
 
 def serve(
@@ -77,13 +88,10 @@ def serve(
         s.facilities / f.facilities, s.staff / f.staff, p.bdk.w_facility, p.bdk.rho_capacity
     )
     kernel = kernels(geography, p, roads)
-    reach = torch.cat([pull(k, capacity[..., h : h + 1]) for h, k in enumerate(kernel)], -1)
-    per_place = demand / reach.clamp_min(FLOOR)
-    load = torch.cat([push(k, per_place[..., h : h + 1]) for h, k in enumerate(kernel)], -1)
+    reach = within_reach(kernel, capacity).clamp_min(FLOOR)
+    load = arriving(kernel, demand / reach)
     met = p.bdk.top_quality / (1 + (load / p.bdk.knee) ** p.bdk.power_queue)
-    access = torch.cat(
-        [pull(k, (capacity * met)[..., h : h + 1]) for h, k in enumerate(kernel)], -1
-    ) / reach.clamp_min(FLOOR)
+    access = within_reach(kernel, capacity * met) / reach
     proximity = torch.log(reach / capacity.sum(1, keepdim=True))
     quality = s.quality + p.bdk.gain_q * (access - s.quality)
 

@@ -17,7 +17,6 @@ from envs.city.geography import Geography
 from envs.city.parameters import Parameters
 from envs.city.ports import Commute, JobOffers, Roads
 
-
 #: Car, transit, active.
 MODES = 3
 
@@ -80,15 +79,17 @@ def commute(
     per_trip = toll.unsqueeze(1) / p.bdk.occupancy
     vot = f.value_of_time.unsqueeze(-1)
     x = offers.attraction.transpose(1, 2).contiguous()
-    weight = torch.cat([x * torch.exp(-ke * per_trip / vot), x * torch.exp(-ke * fares / vot), x], -1)
+    weight = torch.cat(
+        [x * torch.exp(-ke * per_trip / vot), x * torch.exp(-ke * fares / vot), x], -1
+    )
 
     phi = _over_modes(kernel, weight)
     n = f.participation.reshape(-1, 1, 1) * people / phi
     districts = people.shape[1]
-    coming = (weight * torch.matmul(n.transpose(1, 2), kernel)).split(districts, -1)
+    coming = (weight * torch.matmul(n.transpose(1, 2), kernel)).chunk(MODES, -1)
     by_road = slice(2 * districts)
     flows = kernel[..., by_road] * torch.matmul(n, weight[..., by_road])
-    car, transit = flows.split(districts, -1)
+    car, transit = flows.chunk(2, -1)
     minutes = kernel * _beside(roads.car_time, roads.transit_time, geography.active_time)
     paid = (f.car_money + per_trip, fares.expand_as(transit))
     money = kernel[..., by_road] * _beside(*paid)

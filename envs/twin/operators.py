@@ -73,7 +73,7 @@ def _salary(city: City, state: CityState, flows: Flows) -> Tensor:
 
 def _unemployment(city: City, state: CityState, flows: Flows) -> Tensor:
     """Chance of a resident worker to be without a job."""
-    found = (flows.market.rate.unsqueeze(2) * flows.offers.sector).sum(-1)
+    found = flows.offers.chosen(flows.market.rate)
     by_home = travel.expected_pay(flows.commute, found)
     people = flows.residents.people
     return 1 - (people * by_home).sum(-1) / people.sum(-1)
