@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 
 SYNTHETIC = "synthetic"
 
@@ -11,8 +12,11 @@ def city_fault(city: str) -> str | None:
     """Why a city cannot be used, or nothing."""
     if city == SYNTHETIC:
         return None
+    from envs.twin import posterior
     from envs.twin.packages import PackageError, find_city, read_package
 
+    if posterior.is_twin(city):
+        return posterior.fault(city)
     try:
         read_package(find_city(city))
     except PackageError as error:
@@ -23,11 +27,14 @@ def city_fault(city: str) -> str | None:
 def content_hash(city: str) -> str:
     """Checksum over what a city is made from: its figures, its own parameters, its prior."""
     from envs import priors
-    from envs.registry import MODEL_FILE
+    from envs.loading import MODEL_FILE
+    from envs.twin import posterior
     from envs.twin.packages import find_city, read_package
 
     digest, files = hashlib.sha256(), [priors.SYNTHETIC]
-    if city != SYNTHETIC:
+    if posterior.is_twin(city):
+        files = [Path(city) / posterior.DESCRIPTION, Path(city) / posterior.ENSEMBLE]
+    elif city != SYNTHETIC:
         folder = find_city(city)
         digest.update(read_package(folder).content_hash.encode())
         files = [folder / MODEL_FILE, folder / priors.FILE]

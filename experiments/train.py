@@ -53,11 +53,14 @@ def _work(config: Config, run: Run) -> None:
 
 
 def held_out(config: Config) -> Any:
-    """The environment whose rows are the held-out cities of a configuration."""
+    """The environment whose rows are the held-out cities of a configuration.
+
+    Stocks left at the end are valued by a tail run, whatever the learner was paid.
+    """
     evaluation = config.settings.experiment.evaluation
     rows = evaluation.cities
     options = config.environment(rows, evaluation.first_seed, cities=rows)
-    return envs.make(config.scenario, **options)
+    return envs.make(config.scenario, **(options | {"terminal": "tail"}))
 
 
 def compare(

@@ -100,3 +100,12 @@ def load(folder: str | os.PathLike[str]) -> Posterior:
         drift=tensors.get("drift"),
     )
     return Posterior(city, description)
+
+
+def fault(folder: str | os.PathLike[str]) -> str | None:
+    """Why a twin cannot be used, or nothing."""
+    try:
+        load(folder)
+    except ValueError as error:
+        return str(error)
+    return None

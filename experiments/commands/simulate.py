@@ -100,7 +100,7 @@ def _world(city: str, districts: int, seed: int) -> tuple[Any, list[str], str, s
     """The calibrated city, the codes of its districts, its title and its currency."""
     from envs import priors
     from envs.city.cities import synthetic_cities, with_parameters
-    from envs.registry import load_city
+    from envs.loading import load_city
     from experiments.cities import SYNTHETIC
 
     if city == SYNTHETIC:
