@@ -24,6 +24,12 @@ def nine() -> City:
 
 
 @pytest.fixture(scope="session")
+def zero() -> City:
+    """The synthetic city that the stored prior was solved on."""
+    return with_parameters(synthetic_cities([0], 9), read(SYNTHETIC))
+
+
+@pytest.fixture(scope="session")
 def thirty_three() -> City:
     """A synthetic city of 33 districts."""
     return with_parameters(synthetic_cities([3], 33), read(SYNTHETIC))

@@ -1,0 +1,98 @@
+"""Marginal values, mechanical costs and shadow prices are what differences say they are."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from envs.city import welfare
+from envs.city.cities import synthetic_cities, with_parameters
+from envs.city.levers import LEVERS
+from envs.city.model import City, no_shocks
+from envs.city.neutrality import COST_OF_FUNDS
+from envs.city.valuation import (
+    Margins,
+    costates,
+    discount_factor,
+    margins,
+    mechanical_costs,
+    present_value,
+)
+from envs.priors import SYNTHETIC, read
+from tests.model.runs import policy
+
+
+def finite_difference(city: City, name: str, months: int) -> tuple[float, float]:
+    """Central differences of the present values of welfare and cost in one lever."""
+    step = 1e-4 * (LEVERS[name].high - LEVERS[name].low)
+    default = LEVERS[name].default
+    requested = policy(city, {name: [default - step, default + step]}, 2)
+    reference = welfare.reference(city)
+    with torch.no_grad():
+        value = present_value(city, city.initial(2), reference, requested, months, "soft")
+    return tuple(float((x[1] - x[0]) / (2 * step)) for x in (value.welfare, value.cost))  # type: ignore[return-value]
+
+
+@pytest.fixture(scope="module")
+def short(zero: City) -> Margins:
+    """Marginal values over two years."""
+    return margins(zero, welfare.reference(zero), 1, 24)
+
+
+@pytest.mark.parametrize("name", ["transit", "income_tax", "toll", "far", "audit", "rebate"])
+def test_marginal_values_are_finite_differences(zero: City, short: Margins, name: str) -> None:
+    gain, cost = finite_difference(zero, name, 24)
+    scale = abs(float(short.mechanical[name]))
+    assert float(short.welfare[name]) == pytest.approx(gain, rel=1e-5, abs=1e-6 * scale)
+    assert float(short.cost[name]) == pytest.approx(cost, rel=1e-5, abs=1e-6 * scale)
+
+
+def test_what_a_step_costs_mechanically_is_what_it_costs_before_anyone_moves(zero: City) -> None:
+    """First-month cost of levers that act at once, against the table's arithmetic."""
+    like = zero.start.planning.home_rent
+    one = mechanical_costs(zero, 1)
+    beta = discount_factor(zero)
+    for name in ("transit", "staff[health]", "road", "research"):
+        lever, _, cell = name.partition("[")
+        requested = policy(zero, {})
+        cells = {"health]": 1}.get(cell)
+        if cells is None:
+            requested[lever] = requested[lever] + 1e-3
+        else:
+            requested[lever][..., cells] += 1e-3
+        quiet = no_shocks(1, zero.districts, like)
+        _, flows = zero.step(zero.initial(), requested, quiet, "soft")
+        _, before = zero.step(zero.initial(), {}, quiet, "soft")
+        extra = (flows.settlement.spending - before.settlement.spending) / 1e-3
+        perpetuity = one[name] * (1 - beta)
+        assert float(extra) == pytest.approx(float(perpetuity), rel=1e-4), name
+
+
+def test_shadow_prices_are_finite_differences(zero: City) -> None:
+    reference = welfare.reference(zero)
+    prices = costates(zero, reference, 24)
+    start = zero.initial()
+
+    def bumped(amount: float) -> Tensor:
+        roads = start.infrastructure
+        changed = replace(roads, road=roads.road * (1 + amount))
+        with torch.no_grad():
+            value = present_value(
+                zero, replace(start, infrastructure=changed), reference, policy(zero, {}), 24
+            )
+        return value.welfare
+
+    slope = (bumped(1e-4) - bumped(-1e-4)) / 2e-4
+    price = (prices.infrastructure.road * start.infrastructure.road).sum()
+    assert float(price) == pytest.approx(float(slope), rel=1e-5)
+    assert float(price) > 0
+
+
+def test_without_congestion_a_toll_beats_no_other_source_of_money() -> None:
+    """A toll above the cost of funds is the one allowed exception: its gain is congestion."""
+    empty = with_parameters(synthetic_cities([0], 9, {"vc": 0.3}), read(SYNTHETIC))
+    calm = margins(empty, welfare.reference(empty), 1)
+    assert float(calm.residual("toll", COST_OF_FUNDS)) < 0.05
