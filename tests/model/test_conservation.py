@@ -177,7 +177,8 @@ def test_employment_stays_below_supply_and_demand(many: City) -> None:
         )
         assert bool((flows.market.employed <= offers.demand).all())
         assert bool((flows.market.rate <= 1).all())
-        assert relative(offers.sector.sum(-1) - 1, torch.ones(1)) < 1e-12
+        by_sector = offers.jobs.unsqueeze(2) * offers.affinity.unsqueeze(1)
+        assert relative(by_sector.sum(-1) - offers.attraction, offers.attraction) < 1e-12
 
 
 def test_choices_sum_to_one(many: City) -> None:
