@@ -15,7 +15,7 @@ from torch import Tensor
 
 from envs.city import tree, welfare
 from envs.city.dynamics import Dynamics
-from envs.city.indicators import INDICATORS, change, city_values, first_values
+from envs.city.indicators import INDICATORS, change, first_values
 from envs.city.levers import baseline_policy
 from envs.city.model import City, CityState, Flows, no_shocks
 from envs.city.valuation import discount_factor, present_value, shadow_prices
@@ -30,6 +30,10 @@ STOCKS_BOUND = 3.0
 TAIL_MONTHS = 240
 #: Observations are clipped to plus or minus this bound.
 OBSERVATION_BOUND = 10.0
+#: Stocks of any sign: zero in the first year up to rounding.
+BALANCES = frozenset({"treasury.debt", "treasury.dividend"})
+#: Positive stocks count as at least this share of the twin's: a lever may be set to nothing.
+LEAST_RATIO = 1e-6
 
 
 class GovernanceEnv:
@@ -64,7 +68,8 @@ class GovernanceEnv:
         self.groups: tuple[Group, ...] = scenario.groups(city)
 
         cast = city.to(dtype, device)
-        prices = tree.to(shadow_prices(city), dtype, device)
+        by_costates = scenario.terminal == "costates"
+        prices = tree.to(shadow_prices(city) if by_costates else city.start, dtype, device)
         if city.rows > 1:
             index = (torch.arange(num_envs) + seed) % city.rows
             cast, prices = cast.select(index), tree.take(prices, index)
@@ -82,23 +87,21 @@ class GovernanceEnv:
             self._first = self._quiet_flows(flows)
             self._start_values = first_values(self._model, self._start, self._first)
             self._beta = discount_factor(self._model)
-        self._prices = prices
         self._status_quo = baseline_policy(2 * num_envs, city.districts, dtype, self.device)
+        self._today = {name: x[:num_envs] for name, x in self._status_quo.items()}
         drift = cast.drift
         if drift is not None:
             drift = drift.expand(num_envs, -1)
         self._dynamics = Dynamics(
             scenario.dynamics, num_envs, city.districts, scenario.horizon, like, drift
         )
-        self._positive = frozenset(
-            name for name, x in tree.leaves(self._start) if bool((x > 0).all())
-        )
+        self._priced, self._price = self._price_list(prices)
         self._shocks = no_shocks(2 * num_envs, city.districts, like)
         self._potential = torch.zeros(num_envs, dtype=dtype, device=self.device)
         self._clock = torch.zeros(num_envs, dtype=torch.long, device=self.device)
         self._state: CityState = self._start
         self._flows: Flows = self._first
-        self.state_size = self._global_state().shape[-1]
+        self.state_size = self._global_state(self._scene()).shape[-1]
         self.reset(seed)
 
     def reset(
@@ -123,11 +126,13 @@ class GovernanceEnv:
             for row, value in enumerate(seeds):
                 self._dynamics.seed(row, value)
         self._restart(list(range(self.num_envs)))
-        return self._observations(), {"state": self._global_state()}
+        scene = self._scene()
+        return self._observations(scene), {"state": self._global_state(scene)}
 
     def step(self, actions: Mapping[str, Tensor]) -> StepResult:
         """Govern all rows for one step with actions ``[B, n, act]`` in [-1, 1]."""
-        requested = self._requested(actions)
+        today = self._today
+        requested = {k: x for k, x in self.physical(actions).items() if x is not today[k]}
         beta = self._beta
         shocks = self._shocks
         flow = torch.zeros(self.num_envs, dtype=self.dtype, device=self.device)
@@ -135,7 +140,7 @@ class GovernanceEnv:
         for month in range(self.months_per_step):
             shocks = tree.tree_map(lambda x: torch.cat([x, x]), self._dynamics.advance())
             self._state, self._flows = self._model.step(
-                self._state, requested, shocks, self.options.budget
+                self._state, requested, shocks, self.options.budget, self.num_envs
             )
             now = welfare.evaluate(self._model, self._reference, self._flows)
             gain = now.total[: self.num_envs] - now.total[self.num_envs :]
@@ -160,32 +165,23 @@ class GovernanceEnv:
             for group in self.groups
         }
         costs = self.options.costs(scene)
-        info = self._report(monthly, flow, ended)
-        observations = self._observations()
+        info = self._report(scene, monthly, flow, ended)
+        observations = self._observations(scene)
         info["final_observations"] = observations
         if bool(terminated.any()):
             self._restart(torch.nonzero(terminated).flatten().tolist())
-            observations = self._observations()
+            observations = self._observations(self._scene())
         return StepResult(
             observations, rewards, costs, terminated, torch.zeros_like(terminated), info
         )
 
     def physical(self, actions: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Lever settings in physical units that actions ask for, ``[B, *lever shape]``."""
-        requested = self._requested(actions)
-        return {name: value[: self.num_envs] for name, value in requested.items()}
-
-    def _requested(self, actions: Mapping[str, Tensor]) -> dict[str, Tensor]:
         clipped = {
             name: torch.as_tensor(a, dtype=self.dtype, device=self.device).clamp(-1, 1)
             for name, a in actions.items()
         }
-        today = {name: x[: self.num_envs] for name, x in self._status_quo.items()}
-        governed = self.options.request(clipped, today)
-        return {
-            name: torch.cat([governed[name], x[self.num_envs :]])
-            for name, x in self._status_quo.items()
-        }
+        return self.options.request(clipped, self._today)
 
     def _restart(self, rows: list[int]) -> None:
         """Put rows and their twins back to the first state and draw new shocks."""
@@ -209,6 +205,21 @@ class GovernanceEnv:
             lambda x: x if x.shape[0] == rows else x.expand(rows, *x.shape[1:]), flows
         )
 
+    def _price_list(self, prices: CityState) -> tuple[dict[bool, list[str]], dict[bool, Tensor]]:
+        """Names of stocks that have a price, and their prices ``[b, X]``; the key says whether
+        the stocks are positive."""
+        start, price = dict(tree.leaves(self.city.start)), dict(tree.leaves(prices))
+        named: dict[bool, list[str]] = {}
+        for name, x in price.items():
+            if bool((x != 0).any()):
+                positive = bool((start[name] > 0).all()) and name not in BALANCES
+                named.setdefault(positive, []).append(name)
+        table = {
+            key: torch.cat([price[name].reshape(price[name].shape[0], -1) for name in names], -1)
+            for key, names in named.items()
+        }
+        return named, table
+
     def _stocks_value(self, last: bool) -> Tensor:
         """Value of the stocks beyond the twin's ``[B]``, months of income.
 
@@ -219,17 +230,28 @@ class GovernanceEnv:
         if self.options.terminal == "tail":
             if not last:
                 return torch.zeros(n, dtype=self.dtype, device=self.device)
-            value = present_value(
-                self._model, self._state, self._reference, self._status_quo, TAIL_MONTHS,
-                self.options.budget, self._shocks, "total",
-            ).welfare / self._reference.total
+            value = (
+                present_value(
+                    self._model,
+                    self._state,
+                    self._reference,
+                    self._status_quo,
+                    TAIL_MONTHS,
+                    self.options.budget,
+                    self._shocks,
+                    "total",
+                ).welfare
+                / self._reference.total
+            )
             return value[:n] - value[n:]
         value = torch.zeros(n, dtype=self.dtype, device=self.device)
-        pairs = zip(tree.leaves(self._state), tree.leaves(self._prices), strict=True)
-        for (name, stock), (_, price) in pairs:
-            now, twin = stock[:n], stock[n:]
-            gap = twin * torch.log(now / twin) if name in self._positive else now - twin
-            value = value + (gap * price).reshape(n, -1).sum(-1)
+        stocks = dict(tree.leaves(self._state))
+        for positive, names in self._priced.items():
+            flat = torch.cat([stocks[name].reshape(2 * n, -1) for name in names], -1)
+            now, twin = flat[:n], flat[n:]
+            relative = (now / twin).clamp_min(LEAST_RATIO) if positive else None
+            gap = now - twin if relative is None else twin * torch.log(relative)
+            value = value + (gap * self._price[positive]).sum(-1)
         return STOCKS_BOUND * torch.tanh(value / STOCKS_BOUND)
 
     def _scene(self) -> Scene:
@@ -251,20 +273,21 @@ class GovernanceEnv:
             elapsed=self._clock.to(self.dtype) / self.steps_per_episode,
         )
 
-    def _observations(self) -> dict[str, Tensor]:
-        raw = self.options.observe(self._scene())
+    def _observations(self, scene: Scene) -> dict[str, Tensor]:
+        raw = self.options.observe(scene)
         return {name: x.clamp(-OBSERVATION_BOUND, OBSERVATION_BOUND) for name, x in raw.items()}
 
-    def _global_state(self) -> Tensor:
+    def _global_state(self, scene: Scene) -> Tensor:
         """Normalised indicators and levers in force of the governed rows ``[B, S]``."""
-        scene = self._scene()
-        values = city_values(scene.city, scene.state, scene.flows)
-        columns = [change(INDICATORS[k], v, scene.start[k]) for k, v in values.items()]
+        columns = [
+            change(row, scene.value(name), scene.start[name]) for name, row in INDICATORS.items()
+        ]
         state = torch.stack([*columns, scene.elapsed], -1)
         return state.clamp(-OBSERVATION_BOUND, OBSERVATION_BOUND)
 
     def _report(
         self,
+        scene: Scene,
         monthly: list[welfare.Welfare],
         flow: Tensor,
         ended: Tensor,
@@ -280,16 +303,18 @@ class GovernanceEnv:
             "overall": flow,
             "terminal": ended,
         }
+        base = self._reference.total / self._reference.people.sum(-1)
+        consumption = torch.stack([w.consumption for w in monthly])
+        people = torch.stack([w.people for w in monthly])
         for name, aversion in welfare.ATKINSON.items():
-            base = self._reference.total / self._reference.people.sum(-1)
-            parts[name] = gap([w.atkinson(aversion) / base for w in monthly])
+            equal = welfare.equally_distributed(consumption, people, aversion)
+            parts[name] = gap(list((equal / base).unbind(0)))
         for name in welfare.POPULATION:
             parts[name] = gap([getattr(w, name) for w in monthly])
-        scene = self._scene()
         return {
             "welfare": parts,
             "welfare_by_type": gap([w.by_type for w in monthly]),
             "welfare_by_district": gap([w.by_district for w in monthly]),
-            "indicators": city_values(scene.city, scene.state, scene.flows),
-            "state": self._global_state(),
+            "indicators": {name: scene.value(name) for name in INDICATORS},
+            "state": self._global_state(scene),
         }

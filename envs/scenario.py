@@ -7,17 +7,17 @@ point group ``polislab.scenarios``) with a frozen dataclass that extends ``Scena
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from torch import Tensor
 
 from envs.city.dynamics import PRESETS
+from envs.city.indicators import INDICATORS
 from envs.city.levers import LEVERS, Policy
 from envs.city.model import City, CityState, Flows
 from envs.city.treasury import MODES
 from envs.groups import Group
-
 
 TERMINALS = ("costates", "tail")
 
@@ -33,6 +33,13 @@ class Scene:
     twin_flows: Flows
     start: Mapping[str, Tensor]
     elapsed: Tensor
+    _values: dict[str, Tensor] = field(default_factory=dict)
+
+    def value(self, name: str) -> Tensor:
+        """An indicator of the whole city ``[B]``, worked out at its first use."""
+        if name not in self._values:
+            self._values[name] = INDICATORS[name].city(self.city, self.state, self.flows)
+        return self._values[name]
 
 
 @dataclass(frozen=True)

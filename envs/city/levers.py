@@ -123,18 +123,22 @@ def baseline_policy(
     }
 
 
-def enforce(in_force: Policy, requested: Mapping[str, Tensor]) -> Policy:
+def enforce(
+    in_force: Policy, requested: Mapping[str, Tensor], rows: int | None = None
+) -> Policy:
     """One month of the policy pipeline: rate limit, then delay.
 
     Requests beyond ``Lever.rate`` a month are smoothly limited (tanh), then the share
     ``Lever.delay`` of the gap takes effect. Levers that are not requested stay where
-    they are.
+    they are, and so do all rows but the first ``rows`` (default: every row is governed).
     """
     result = dict(in_force)
     for name, target in requested.items():
-        lever = LEVERS[name]
-        gap = lever.rate * torch.tanh((target - in_force[name]) / lever.rate)
-        result[name] = in_force[name] + lever.delay * gap
+        lever, now = LEVERS[name], in_force[name]
+        governed = now if rows is None else now[:rows]
+        gap = torch.tanh((target - governed) / lever.rate)
+        moved = torch.add(governed, gap, alpha=lever.delay * lever.rate)
+        result[name] = moved if rows is None else torch.cat([moved, now[rows:]])
     return result
 
 

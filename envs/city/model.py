@@ -151,6 +151,7 @@ class City:
         requested: Mapping[str, Tensor],
         shocks: Shocks,
         mode: str = "pooled",
+        governed: int | None = None,
     ) -> tuple[CityState, Flows]:
         """Advance one month.
 
@@ -160,13 +161,15 @@ class City:
                 absent stays as it is in force.
             shocks: exogenous logs.
             mode: how the treasury rations requests (``treasury.MODES``).
+            governed: number of leading rows that ``requested`` covers (default: all); the
+                levers of the others stay as they are in force.
 
         Returns:
             The next state and the ports of the month.
         """
         g, p, f = self.geography, self.parameters, self.fundamentals
         before = state.treasury.policy
-        policy = enforce(before, requested)
+        policy = enforce(before, requested, governed)
         fiscal = replace(state.treasury, policy=policy)
         keep_income, keep_business = treasury.kept(fiscal)
 

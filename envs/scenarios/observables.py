@@ -28,7 +28,7 @@ def city_columns(scene: Scene, names: Sequence[str]) -> Tensor:
     columns = [
         change(
             INDICATORS[name],
-            INDICATORS[name].city(scene.city, scene.state, scene.flows),
+            scene.value(name),
             scene.start[name],
         )
         for name in names
@@ -85,7 +85,7 @@ def against_twin(scene: Scene, name: str, district: bool = False) -> Tensor:
     formula = row.district if district else row.city
     if formula is None:
         raise ValueError(f"indicator {name!r} has no district values")
-    value = formula(scene.city, scene.state, scene.flows)
+    value = formula(scene.city, scene.state, scene.flows) if district else scene.value(name)
     twin = formula(scene.city, scene.twin_state, scene.twin_flows)
     return row.better * change(row, value, twin)
 
