@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import torch
 
-from envs.city.inversion import Panel, invert
+from envs.city.inversion import invert
 from envs.city.model import City
+from envs.city.panel import Panel
 from envs.city.parameters import Parameters, Value
 from envs.city.synthetic import synthetic_panel
 

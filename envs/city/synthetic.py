@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from envs.city.inversion import Panel
+from envs.city.panel import Panel
 from envs.city.sizes import SECTORS, TYPES
 
 _PEOPLE_PER_DISTRICT = 30_000.0

@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from envs.city.inversion import Panel
+from envs.city.panel import Panel
 from envs.city.parameters import Parameters
 from envs.city.synthetic import type_mix
 from envs.twin.packages import CityPackage, PackageError

@@ -14,8 +14,8 @@ import envs
 from envs.city import tree
 from envs.city.cities import build, with_parameters
 from envs.city.dynamics import Dynamics
-from envs.city.inversion import Panel
 from envs.city.model import City, CityState
+from envs.city.panel import Panel
 from envs.city.parameters import Parameters
 from envs.city.ports import Shocks
 from envs.city.synthetic import synthetic_panel

@@ -15,9 +15,9 @@ from torch import Tensor
 from envs.city import industry, infrastructure, planning, treasury
 from envs.city.cities import build
 from envs.city.functions import ces, ces_match, diminishing, saturate, soft_cap
-from envs.city.inversion import Panel
 from envs.city.levers import LEVERS, baseline_policy, enforce
 from envs.city.model import City, no_shocks
+from envs.city.panel import Panel
 from envs.city.parameters import Parameters
 from envs.city.ports import Roads
 from tests.model.runs import months, policy

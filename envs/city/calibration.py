@@ -1,0 +1,315 @@
+"""First state and fundamentals of every block, from the economy of the first year.
+
+Each function takes what is known of the first month and returns the block as it must be for
+nothing to move. Amenities and the grant, which need a whole month, are set in ``inversion``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from envs.city import industry, infrastructure, planning, services, travel, treasury
+from envs.city.functions import FLOOR, erlang_steady, mix, pull, push
+from envs.city.geography import Geography
+from envs.city.levers import Policy
+from envs.city.panel import Economy, Panel
+from envs.city.parameters import Parameters
+from envs.city.ports import Commute, JobOffers, Market, Residents, Roads, Shopping
+from envs.city.sizes import BUDGET_NAMES, PRIVATE
+
+_FURNESS = 400
+
+
+def first_fiscal(p: Parameters, policy: Policy, like: Tensor) -> treasury.TreasuryState:
+    """The treasury without debt, evasion at its target; ``like`` is ``[b]``."""
+    audit = policy["audit"]
+    rates = (policy["income_tax"], policy["business_tax"].mean(-1))
+    evasion = torch.stack([treasury.evaded_share(p, rate, audit) for rate in rates], -1)
+    zero = torch.zeros_like(like)
+    return treasury.TreasuryState(evasion, audit.clone(), zero, zero.clone(), policy)
+
+
+def first_roads(g: Geography, p: Parameters, like: Tensor) -> tuple[Roads, Tensor, Tensor]:
+    """Level of service at the assumed load, pace ``[b, D]`` and frequency ``[b]``."""
+    ones = torch.ones_like(like)
+    pace = infrastructure.congested_pace(p, ones, p.bd.vc * ones)
+    frequency = p.b.frequency.expand(like.shape[0]).clone()
+    roads = Roads(
+        car_time=infrastructure.car_times(g, pace),
+        transit_time=infrastructure.transit_times(g, p, frequency, torch.ones_like(frequency)),
+        index=ones,
+        frequency=torch.zeros_like(frequency),
+    )
+    return roads, pace, frequency
+
+
+def _furness(
+    f: travel.TravelFundamentals,
+    p: Parameters,
+    road_kernel: Tensor,
+    transit_kernel: Tensor,
+    fare_factor: Tensor,
+    match: Tensor,
+    demand: Tensor,
+    people: Tensor,
+    net: Tensor,
+) -> Tensor:
+    """Workplace constants ``[b, D, S]`` that make labour supply equal demand in every market.
+
+    ``road_kernel`` sums the kernels of car and active modes (no toll in the first year);
+    ``net`` is the pay term of the attraction.
+    """
+    workplace = torch.ones_like(demand)
+    total = demand.sum((1, 2)).reshape(-1, 1, 1)
+    for _ in range(_FURNESS):
+        weights = (workplace * demand * net).unsqueeze(2) * match.unsqueeze(1)
+        attraction = weights.sum(-1)
+        phi = pull(road_kernel, attraction) + pull(transit_kernel, attraction * fare_factor)
+        n = f.participation.reshape(-1, 1, 1) * people / phi
+        reached = push(road_kernel, n) + fare_factor * push(transit_kernel, n)
+        workers = attraction * reached * p.bdk.efficiency
+        supply = (workers.unsqueeze(-1) * weights / attraction.unsqueeze(-1)).sum(2)
+        workplace = workplace * demand / supply.clamp_min(FLOOR)
+        workplace = workplace / (workplace * demand).sum((1, 2), keepdim=True) * total
+    return workplace
+
+
+def first_offers(
+    e: Economy,
+    f: travel.TravelFundamentals,
+    p: Parameters,
+    roads: Roads,
+    people: Tensor,
+    keep_income: Tensor,
+    fare: Tensor,
+) -> tuple[JobOffers, Tensor]:
+    """Jobs at which every sector of every district is staffed, and the constants ``[b, D, S]``."""
+    match = industry.affinity(p)
+    finding = e.frictional.reshape(-1, 1, 1).expand_as(e.demand)
+    net = (e.wages * finding * (keep_income / e.city_wage).reshape(-1, 1, 1)) ** p.bdk.eps
+    constant = p.bd.mode_constant[:, 1].reshape(-1, 1, 1)
+    workplace = _furness(
+        f,
+        p,
+        torch.exp(f.car_static - p.bdk.ke * roads.car_time) + f.active_kernel,
+        torch.exp(constant - p.bdk.ke * roads.transit_time),
+        torch.exp(-p.bdk.ke * fare.reshape(-1, 1, 1) / f.value_of_time.unsqueeze(1)),
+        match,
+        e.demand,
+        people,
+        net,
+    )
+    jobs = workplace * e.demand * net / e.demand.sum((1, 2)).reshape(-1, 1, 1)
+    offers = JobOffers(
+        attraction=mix(jobs, match.transpose(1, 2)),
+        jobs=jobs,
+        affinity=match,
+        demand=e.demand,
+        productivity=e.productivity,
+        price=torch.zeros_like(e.productivity),
+    )
+    return offers, workplace
+
+
+def first_industry(
+    e: Economy,
+    panel: Panel,
+    g: Geography,
+    workplace: Tensor,
+    match: Tensor,
+    keep_income: Tensor,
+    keep_business: Tensor,
+) -> tuple[industry.IndustryState, industry.IndustryFundamentals]:
+    """Firms at rest; ``local_scale`` is set once households have shopped."""
+    employed, zero = e.employed.sum(-1), torch.zeros_like(e.money)
+    state = industry.IndustryState(
+        wage=e.wages.clone(),
+        finding=e.frictional.reshape(-1, 1, 1).expand_as(e.demand).clone(),
+        employed=employed,
+        capital=e.capital,
+        expected_return=e.profit / e.capital * keep_business.unsqueeze(1),
+        establishments=torch.zeros_like(e.capital[:, 0]),
+        knowledge=zero,
+        skill=zero.clone(),
+        price_local=torch.ones_like(panel.jobs),
+        price_export=torch.zeros_like(e.capital[:, 0, : industry.LOCAL]),
+    )
+    fundamentals = industry.IndustryFundamentals(
+        productivity=e.productivity,
+        workplace=workplace,
+        affinity=match,
+        wage=e.city_wage,
+        spill=industry.spill_density(g, employed),
+        output=e.sales.sum(1),
+        capital=e.capital,
+        total_capital=e.capital.sum(1),
+        user_cost=state.expected_return,
+        local_scale=torch.ones_like(panel.jobs),
+        keep_income=keep_income,
+        keep_business=keep_business,
+        heads=panel.jobs / employed,
+    )
+    return state, fundamentals
+
+
+def first_infrastructure(
+    e: Economy,
+    panel: Panel,
+    g: Geography,
+    p: Parameters,
+    commuting: Commute,
+    pace: Tensor,
+    frequency: Tensor,
+) -> tuple[infrastructure.InfrastructureState, infrastructure.InfrastructureFundamentals]:
+    """Roads with the capacity that the assumed load needs; pollution is set by ``first_air``."""
+    homes, ones, one = panel.people.sum(-1), torch.ones_like(panel.jobs), torch.ones_like(e.money)
+    traffic = infrastructure.commute_vehicle_km(g, p, commuting.car) * (1 + p.bd.nonwork)
+    traffic = traffic / (1 - p.bd.freight)
+    fundamentals = infrastructure.InfrastructureFundamentals(
+        pace=pace,
+        road=traffic / p.bd.vc,
+        vehicle_km=traffic,
+        load=p.bd.vc * ones,
+        pollution=ones,
+        ridership=commuting.transit.sum((1, 2)),
+        people=homes.sum(-1),
+        output=e.sales[..., infrastructure.MANUFACTURING].sum(-1),
+        floor=p.bd.floor_home * homes,
+    )
+    slow = p.b.delta_g / 12 * one
+    state = infrastructure.InfrastructureState(
+        pace=pace.clone(),
+        road=fundamentals.road.clone(),
+        road_pipe=erlang_steady(p.bd.delta_g / 12 * fundamentals.road, p.bd.lag_g),
+        condition=ones.clone(),
+        frequency=frequency,
+        crowding=one.clone(),
+        clean=one.clone(),
+        clean_pipe=erlang_steady(slow, p.b.lag_g),
+        retrofit=one.clone(),
+        retrofit_pipe=erlang_steady(slow, p.b.lag_g),
+        pollution=ones.clone(),
+    )
+    return state, fundamentals
+
+
+def first_air(
+    s: infrastructure.InfrastructureState,
+    f: infrastructure.InfrastructureFundamentals,
+    g: Geography,
+    p: Parameters,
+    market: Market,
+    residents: Residents,
+) -> tuple[infrastructure.InfrastructureState, infrastructure.InfrastructureFundamentals]:
+    """The same with the pollution that the first month's emissions sustain."""
+    emissions = infrastructure.emissions_by_source(p, f, s, f.vehicle_km, market, residents)
+    pollution = infrastructure.push_air(g, emissions)
+    return replace(s, pollution=pollution.clone()), replace(f, pollution=pollution)
+
+
+def first_services(
+    e: Economy,
+    panel: Panel,
+    g: Geography,
+    p: Parameters,
+    roads: Roads,
+    residents: Residents,
+    policy: Policy,
+) -> tuple[services.ServicesState, services.ServicesFundamentals]:
+    """Staff as placed, facilities for the need, and the quality that residents are used to."""
+    homes = panel.people.sum(-1)
+    staff = e.demand[..., PRIVATE].unsqueeze(-1) * p.bdk.staff_split
+    need = (homes.sum(-1, keepdim=True) * p.bd.visits) / p.bd.utilisation
+    facilities = staff / staff.sum(1, keepdim=True) * need.unsqueeze(1)
+    fundamentals = services.ServicesFundamentals(
+        facilities, staff, torch.ones_like(staff), torch.zeros_like(staff), e.money
+    )
+    state = services.ServicesState(
+        facilities=facilities.clone(),
+        staff=staff.clone(),
+        pipe=erlang_steady(p.bdk.delta_fac / 12 * facilities, p.bdk.lag_fac),
+        quality=torch.ones_like(staff),
+    )
+    use = services.serve(state, fundamentals, g, p, roads, residents, policy)
+    return (
+        replace(state, quality=use.access),
+        replace(fundamentals, quality=use.access, proximity=use.proximity),
+    )
+
+
+def first_planning(
+    e: Economy, panel: Panel, p: Parameters, home_floor: Tensor, home_rent: Tensor
+) -> tuple[planning.PlanningState, planning.PlanningFundamentals]:
+    """Floor space at its cost; ``perceived`` and ``amenity`` are set in ``inversion``."""
+    people, homes = panel.people, panel.people.sum(-1)
+    user = p.bd.user_cost * torch.ones_like(homes)
+    if panel.home_price is not None:
+        user = 12 * home_rent * p.bd.floor_home / panel.home_price
+    work_user = user.mean(-1, keepdim=True).expand_as(user)
+    starts = p.bd.delta_h / 12
+    state = planning.PlanningState(
+        people=people.clone(),
+        perceived=torch.zeros_like(people),
+        home_floor=home_floor,
+        work_floor=e.work_floor,
+        home_pipe=erlang_steady(starts * home_floor, p.bd.lag_h),
+        work_pipe=erlang_steady(starts * e.work_floor, p.bd.lag_h),
+        home_rent=home_rent,
+        work_rent=e.work_rent,
+        home_growth=torch.zeros_like(homes),
+        work_growth=torch.zeros_like(homes),
+    )
+    fundamentals = planning.PlanningFundamentals(
+        amenity=torch.zeros_like(people),
+        home_cost=planning.price(home_rent, user),
+        work_cost=planning.price(e.work_rent, work_user),
+        home_user=user,
+        work_user=work_user,
+        home_floor=home_floor,
+        work_floor=e.work_floor,
+        people=homes,
+        mix=people / homes.unsqueeze(-1),
+        outside=torch.zeros_like(people[:, 0]),
+    )
+    return state, fundamentals
+
+
+def first_treasury(
+    e: Economy,
+    panel: Panel,
+    p: Parameters,
+    f: services.ServicesFundamentals,
+    road: Tensor,
+    policy: Policy,
+) -> treasury.TreasuryFundamentals:
+    """The budget at which staff take their share; the grant is set in ``inversion``."""
+    people = panel.people
+    pay = e.wage * e.frictional.unsqueeze(-1)
+    lines = dict(zip(BUDGET_NAMES, p.bd.budget_share.unbind(-1), strict=True))
+    budget = (f.staff * pay.unsqueeze(-1)).sum((1, 2)) / lines["staff"]
+
+    def spread(line: str, weight: Tensor) -> Tensor:
+        total = (budget * lines[line]).reshape(-1, 1, 1)
+        return weight / weight.sum((1, 2), keepdim=True) * total
+
+    return treasury.TreasuryFundamentals(
+        budget=budget,
+        grant=torch.zeros_like(budget),
+        people=people.sum(-1).sum(-1),
+        units=(people.sum(1) * p.bd.efficiency).sum(-1),
+        staff_cost=spread("staff", f.staff * e.wage.unsqueeze(-1)),
+        facility_cost=spread("facilities", f.facilities / p.bdk.visits),
+        road_cost=road / road.sum(-1, keepdim=True),
+        public_wage=e.wage,
+        money=e.money,
+        property_tax=torch.zeros_like(e.wage),
+        policy=policy,
+    )
+
+
+def local_scale(market: Market, shopping: Shopping) -> Tensor:
+    """Sales of local firms over what residents spend there ``[b, D]``: visitors come too."""
+    return market.sales[..., industry.LOCAL] / shopping.revenue
