@@ -8,11 +8,12 @@ from importlib.metadata import entry_points
 from typing import Any
 
 import torch
+
 from envs import priors
 from envs.city.cities import synthetic_cities, with_parameters
 from envs.city.model import City
 from envs.governance import GovernanceEnv
-from envs.loading import LoadedCity, load_city
+from envs.loading import load_city
 from envs.scenario import Scenario
 from envs.scenario import build as build_scenario
 from envs.scenarios.city_v0 import CityV0
@@ -69,8 +70,8 @@ def make(
         city: "synthetic", a package's name or folder, the folder of a fitted twin (each row a
             training draw of its posterior), or a calibrated ``City``.
         districts: size of a synthetic city (default 9).
-        cities: number of different synthetic cities (default 16); row i is city
-            ``(seed + i) % cities`` of the block of ``seed``.
+        cities: number of different synthetic cities, or draws of a twin (default 16); row i
+            is city ``(seed + i) % cities`` of the block of ``seed``.
         options: options of the scenario.
 
     Raises:
@@ -90,9 +91,20 @@ def make(
 
 def resolve(city: CityLike, seed: int, districts: int | None, cities: int | None) -> City:
     """The calibration that ``make`` builds on."""
+    count = cities or DEFAULT_CITIES
     if city == "synthetic":
-        return synthetic(seed // BLOCK, cities or DEFAULT_CITIES, districts or DEFAULT_DISTRICTS)
-    for name, value in (("districts", districts), ("cities", cities)):
-        if value is not None:
-            raise ValueError(f"{name}={value} only applies to synthetic cities")
-    return city if isinstance(city, City) else load_city(os.fspath(city)).city
+        return synthetic(seed // BLOCK, count, districts or DEFAULT_DISTRICTS)
+    if districts is not None:
+        raise ValueError(f"districts={districts} only applies to synthetic cities")
+    if isinstance(city, City):
+        return city
+    if posterior.is_twin(city):
+        return twin_draws(os.fspath(city), count)
+    return load_city(city).city
+
+
+@lru_cache(maxsize=4)
+def twin_draws(folder: str, count: int) -> City:
+    """The first ``count`` training draws of a fitted twin."""
+    draws = posterior.load(folder).city(posterior.TRAINING)
+    return draws.select(torch.arange(min(count, draws.rows)))

@@ -25,7 +25,7 @@ from envs.city.model import no_shocks
 
 Tick = Callable[[], None]
 
-#: Published goal for the ratio of learning speeds, by city.
+#: Goal for the ratio of learning speeds, by city.
 GOALS = {"synthetic": 0.7}
 
 
@@ -34,16 +34,20 @@ class Plan:
     """What is measured.
 
     districts, rows: sizes of the model's table. seconds: length of one repeat of it.
-    cities: worlds to learn on; environments, months, batch, epochs, steps: of the learner, with
-    ``steps`` environment steps a rollout. repeats, pairs: repeats of the model's times, pairs of
-    rollouts.
+    worlds: scenarios and cities to learn on. environments, months, batch, epochs, steps: of the
+    learner, with ``steps`` environment steps a rollout. repeats, pairs: repeats of the model's
+    times, pairs of rollouts.
     """
 
     districts: tuple[int, ...] = (9, 33)
     rows: tuple[int, ...] = (1, 32, 256)
     seconds: float = 0.5
     repeats: int = 5
-    cities: tuple[str, ...] = ("synthetic", "london")
+    worlds: tuple[tuple[str, str], ...] = (
+        ("city_v0", "synthetic"),
+        ("districts_v0", "synthetic"),
+        ("city_v0", "london"),
+    )
     environments: int = 256
     months: int = 3
     batch: int = 2048
@@ -54,7 +58,7 @@ class Plan:
     @property
     def work(self) -> int:
         """Units of progress."""
-        return self.repeats * len(self.districts) * len(self.rows) + self.pairs * len(self.cities)
+        return self.repeats * len(self.districts) * len(self.rows) + self.pairs * len(self.worlds)
 
 
 @dataclass(frozen=True)
@@ -105,11 +109,11 @@ def model_speed(districts: int, rows: int, plan: Plan, tick: Tick) -> ModelSpeed
     return ModelSpeed(districts, rows, 1000 * rows / typical, typical, min(speeds), max(speeds))
 
 
-def learning_speed(city: str, plan: Plan, tick: Tick) -> LearningSpeed:
-    """Time PPO on ``city_v0`` and on a null core of the same shapes, turn by turn."""
+def learning_speed(scenario: str, city: str, plan: Plan, tick: Tick) -> LearningSpeed:
+    """Time PPO on a scenario and on a null core of the same shapes, turn by turn."""
     size: dict[str, Any] = {"districts": min(plan.districts)} if city == "synthetic" else {}
     core = envs.make(
-        "city_v0",
+        scenario,
         city=city,
         num_envs=plan.environments,
         months_per_step=plan.months,
@@ -160,7 +164,7 @@ def measure(plan: Plan, tick: Tick) -> dict[str, Any]:
         "machine": machine(),
         "plan": asdict(plan),
         "model": [asdict(model_speed(d, b, plan, tick)) for d in plan.districts for b in plan.rows],
-        "learning": [asdict(learning_speed(city, plan, tick)) for city in plan.cities],
+        "learning": [asdict(learning_speed(*world, plan, tick)) for world in plan.worlds],
     }
 
 

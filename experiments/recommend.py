@@ -35,7 +35,10 @@ Tick = Callable[[], None]
 
 @dataclass(frozen=True)
 class Candidate:
-    """What is proposed: one policy for each training seed, and the world it was trained for."""
+    """What is proposed: one policy for each training seed, for one scenario.
+
+    tried: policies tried to arrive here, these included.
+    """
 
     policies: tuple[Policy, ...]
     scenario: str
@@ -43,21 +46,26 @@ class Candidate:
     tried: int
 
     @classmethod
-    def read(cls, folders: Sequence[Path], scenario: str, options: Mapping[str, Any]) -> Candidate:
+    def read(
+        cls, folders: Sequence[Path], scenario: str, options: Mapping[str, Any] | None = None
+    ) -> Candidate:
         """Load policy folders.
 
         Raises:
-            InputError: a folder that holds no policy; all problems at once.
+            InputError: a folder that holds no policy, or an unknown scenario; all problems at
+                once.
         """
         found, problems = [], []
+        if scenario not in envs.scenario_ids():
+            problems.append(f"scenario {scenario!r}: expected {' or '.join(envs.scenario_ids())}")
         for folder in folders:
             try:
                 found.append(agents.load(folder))
             except agents.PolicyError as error:
-                problems += [str(error)]
+                problems += error.problems
         if problems or not found:
             raise InputError(problems or ["no policy was given"])
-        return cls(tuple(found), scenario, options, len(found))
+        return cls(tuple(found), scenario, options or {}, len(found))
 
 
 @dataclass(frozen=True)
@@ -78,6 +86,7 @@ def gate_environment(twin: Twin, candidate: Candidate, draws: int) -> Any:
         city=held,
         num_envs=count,
         seed=GATE_SEED,
+        terminal="tail",
         **candidate.options,
     )
 
@@ -151,8 +160,8 @@ def _fans(twin: Twin, package: CityPackage) -> tuple[Any, ...]:
     for v, name in enumerate(twin.data.series):
         add = np.nansum if name in _SUMMED else np.nanmean
         first = twin.data.first[v]
-        past = np.array([add(first * np.exp(row)) for row in twin.data.panel[:, v]])
-        observed = ~np.isnan(twin.data.panel[:, v]).any(1)
+        observed = ~np.isnan(twin.data.panel[:, v]).all(1)
+        past = np.array([add(first * np.exp(row)) for row in twin.data.panel[observed, v]])
         levels = first * np.exp(ahead[:, :, v])
         future = (levels.sum(-1) if name in _SUMMED else levels.mean(-1)).T
         years = np.array(twin.data.years)
@@ -161,7 +170,7 @@ def _fans(twin: Twin, package: CityPackage) -> tuple[Any, ...]:
                 name,
                 str(units[name]),
                 years[observed],
-                past[observed],
+                past,
                 np.arange(twin.last_year + 1, twin.last_year + 1 + FAN_YEARS),
                 future,
             )

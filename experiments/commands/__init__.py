@@ -6,7 +6,19 @@ from importlib import import_module
 
 import typer
 
-COMMANDS = ("simulate", "train", "evaluate", "runs", "scenario", "city", "model", "bench")
+COMMANDS = (
+    "demo",
+    "simulate",
+    "train",
+    "evaluate",
+    "runs",
+    "scenario",
+    "city",
+    "model",
+    "twin",
+    "recommend",
+    "bench",
+)
 """Modules of this package in the order of `polislab --help`; each has `register(app)`."""
 
 

@@ -17,17 +17,18 @@ MODEL = {
     "fastest": "fastest repeat",
 }
 LEARNING = {
+    "scenario": "scenario",
     "city": "city",
     "districts": "districts",
-    "environments": "environments",
-    "agents": "agents each",
+    "agents": "agents",
     "city_steps": "agent-steps/s",
-    "null_steps": "null world",
+    "null_steps": "null core",
     "ratio": "ratio",
-    "lowest": "lowest pair",
-    "highest": "highest pair",
+    "lowest": "lowest",
+    "highest": "highest",
     "goal": "goal",
 }
+TEXT = ("scenario", "city")
 
 
 def bench(
@@ -51,8 +52,8 @@ def bench(
     show(_table("City model: one step, float32, no gradients", MODEL, result["model"]))
     show(
         _table(
-            f"Stable-Baselines3 PPO on city_v0: {plan.months} months a step, "
-            f"batch {plan.batch}, {plan.epochs} epochs",
+            f"Stable-Baselines3 PPO: {plan.environments} environments, {plan.months} months a "
+            f"step, batch {plan.batch}, {plan.epochs} epochs",
             LEARNING,
             result["learning"],
         )
@@ -68,7 +69,7 @@ def _table(title: str, columns: dict[str, str], records: list[dict[str, Any]]) -
 
     shown = Table(title=title)
     for heading in columns.values():
-        shown.add_column(heading, justify="left" if heading == "city" else "right")
+        shown.add_column(heading, justify="left" if heading in TEXT else "right")
     for cells in rows_of(records, tuple(columns)):
         shown.add_row(*cells)
     return shown
