@@ -146,7 +146,8 @@ def test_relabelling_districts_relabels_the_results() -> None:
         jobs=panel.jobs[:, order],
         sectors=None if panel.sectors is None else panel.sectors[:, order],
     )
-    city, other = calibrated(panel), calibrated(shuffled)
+    tribal = {"homophily": 0.1}
+    city, other = calibrated(panel, tribal), calibrated(shuffled, tribal)
     requested = random_policy(city, 11)
     relabelled = {
         name: x[:, order] if x.dim() > 1 and x.shape[1] == 9 else x for name, x in requested.items()
@@ -171,7 +172,8 @@ def test_twice_the_city_is_twice_everything() -> None:
     """
     panel = synthetic_panel([3], 9)
     double = replace(panel, people=2 * panel.people, jobs=2 * panel.jobs)
-    city, other = calibrated(panel), calibrated(double)
+    tribal = {"homophily": 0.1}
+    city, other = calibrated(panel, tribal), calibrated(double, tribal)
     requested = random_policy(city, 12)
     weather = world(1, 9, city.start.planning.home_rent)
     then, now = lived(city, requested, weather), lived(other, requested, weather)

@@ -22,17 +22,17 @@ from envs.city.valuation import (
     present_value,
 )
 from envs.priors import SYNTHETIC, read
-from tests.model.runs import policy
+from tests.model.runs import months, policy
 
 
-def finite_difference(city: City, name: str, months: int) -> tuple[float, float]:
+def finite_difference(city: City, name: str, length: int) -> tuple[float, float]:
     """Central differences of the present values of welfare and cost in one lever."""
     step = 1e-4 * (LEVERS[name].high - LEVERS[name].low)
     default = LEVERS[name].default
     requested = policy(city, {name: [default - step, default + step]}, 2)
     reference = welfare.reference(city)
     with torch.no_grad():
-        value = present_value(city, city.initial(2), reference, requested, months, "soft")
+        value = present_value(city, city.initial(2), reference, requested, length, "soft")
     return tuple(float((x[1] - x[0]) / (2 * step)) for x in (value.welfare, value.cost))  # type: ignore[return-value]
 
 
@@ -96,3 +96,21 @@ def test_without_congestion_a_toll_beats_no_other_source_of_money() -> None:
     empty = with_parameters(synthetic_cities([0], 9, {"vc": 0.3}), read(SYNTHETIC))
     calm = margins(empty, welfare.reference(empty), 1)
     assert float(calm.residual("toll", COST_OF_FUNDS)) < 0.05
+
+
+def test_a_present_value_is_the_discounted_sum_and_a_perpetuity(zero: City) -> None:
+    """Month by month for three years, then the mean of the last twelve for ever."""
+    requested = policy(zero, {"transit": 1.5})
+    reference = welfare.reference(zero)
+    beta = float(torch.exp(torch.tensor(-0.03 / 12, dtype=torch.float64)))
+    with torch.no_grad():
+        found = present_value(zero, zero.initial(), reference, requested, 36, "soft")
+        gains, costs = [], []
+        for _, _, flows in months(zero, requested, 36):
+            worth = welfare.evaluate(zero, reference, flows).incumbents * reference.total
+            gains.append(float(worth))
+            costs.append(float(flows.settlement.spending - flows.settlement.revenue))
+    for value, series in ((found.welfare, gains), (found.cost, costs)):
+        expected = sum(beta**t * x for t, x in enumerate(series))
+        expected += beta**36 / (1 - beta) * sum(series[-12:]) / 12
+        assert float(value) == pytest.approx(expected, rel=1e-9)
