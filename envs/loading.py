@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -41,13 +40,13 @@ def model_overrides(folder: Path) -> dict[str, Value]:
 
 
 @lru_cache(maxsize=8)
-def load_city(name: str | os.PathLike[str]) -> LoadedCity:
+def load_city(name: str) -> LoadedCity:
     """Invert a city package, by name or folder, and give it its neutral prior.
 
     Raises:
         PackageError: the package has problems; all are listed.
     """
-    folder = find_city(os.fspath(name))
+    folder = find_city(name)
     package = read_package(folder)
     first = first_year(package)
     city = build(first.panel, model_overrides(folder))

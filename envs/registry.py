@@ -100,7 +100,7 @@ def resolve(city: CityLike, seed: int, districts: int | None, cities: int | None
         return city
     if posterior.is_twin(city):
         return twin_draws(os.fspath(city), count)
-    return load_city(city).city
+    return load_city(os.fspath(city)).city
 
 
 @lru_cache(maxsize=4)

@@ -138,9 +138,9 @@ def data_facts(package: CityPackage) -> DataFacts:
     rows = package.observations
     months = 12 * rows["year"] + rows["month"].fillna(12).astype(int) - 1
     newest = months.groupby(rows["variable"], observed=True).max()
-    intervals = package.variables.set_index("name")["interval"]
-    counts = rows.groupby("variable", observed=True)["time"].nunique()
-    years = rows.groupby("variable", observed=True)["year"].nunique()
+    intervals = dict(zip(package.variables["name"], package.variables["interval"], strict=True))
+    grouped = rows.groupby("variable", observed=True)
+    counts, years = grouped["time"].nunique().to_dict(), grouped["year"].nunique().to_dict()
     facts = tuple(
         SeriesFact(
             str(name),

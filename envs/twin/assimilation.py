@@ -117,7 +117,7 @@ def assimilate(
     whole = torch.cat([shared, world.common, world.common_drift, mean], -1)
     whole = etkf(whole, city_predicted, city_observed, city_variance, settings.inflation)
     widths = [shared.shape[-1], v, v, mean.shape[-1]]
-    shared, common, common_drift, mean_after = whole.split(widths, -1)
+    shared, common, common_drift, mean_after = torch.split(whole, widths, -1)
     own = letkf(
         blocks - mean.unsqueeze(1),
         own_predicted,

@@ -154,7 +154,8 @@ def drift(
 
     def walk(level: Tensor, size: float | Tensor) -> Tensor:
         noise = torch.randn(level.shape, dtype=level.dtype, generator=generator)
-        return level + root * size * noise
+        scaled: Tensor = root * size * noise
+        return level + scaled
 
     rows = [settings.series[name] for name in series]
     common = torch.tensor([row.common for row in rows], dtype=world.common.dtype)

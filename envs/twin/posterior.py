@@ -88,7 +88,9 @@ def load(folder: str | os.PathLike[str]) -> Posterior:
     if lacking:
         raise ValueError(f"{where / ENSEMBLE}: no parameters {', '.join(lacking)}; fit it anew")
     try:
-        parts = {part: tree.restore(kind, tensors, part) for part, kind in _PARTS.items()}
+        parts: dict[str, Any] = {
+            part: tree.restore(kind, tensors, part) for part, kind in _PARTS.items()
+        }
     except ValueError as error:
         raise ValueError(f"{where / ENSEMBLE}: {error}") from None
     values = {name: tensors[f"parameters.{name}"] for name in TABLE}

@@ -128,7 +128,7 @@ def fit(
         known_until: last year whose figures may be used (default: all).
     """
     chosen = settings or load_settings()
-    loaded = load_city(city)
+    loaded = load_city(os.fspath(city))
     package = read_package(find_city(os.fspath(city)))
     with Ledger() as ledger:
         ledger.ingest(package)
