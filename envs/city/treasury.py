@@ -168,6 +168,50 @@ def affordable(p: Parameters, available: Tensor, request: Tensor) -> tuple[Tenso
     return scale, request * (ratio - scale)
 
 
+@dataclass(frozen=True)
+class _Ration:
+    """What is paid over what is asked: scale ``[B]`` by governor; board ``[B, D]`` for the lines
+    that districts run; dividend ``[B]`` k$ left over."""
+
+    scale: dict[str, Tensor]
+    board: Tensor
+    dividend: Tensor
+
+
+def _pool(p: Parameters, available: Tensor, request: dict[str, Tensor], like: Tensor) -> _Ration:
+    """One limit for all."""
+    share, left = affordable(p, available, torch.stack(list(request.values())).sum(0))
+    return _Ration(dict.fromkeys(request, share), torch.ones_like(like), left)
+
+
+def _split(
+    p: Parameters, available: Tensor, request: dict[str, Tensor], tilt: Tensor, like: Tensor
+) -> _Ration:
+    """Each governor spends its share of the budget, tilted by ``tilt`` ``[B, G]``."""
+    lines = dict(zip(BUDGET_NAMES, p.bd.budget_share.unbind(-1), strict=True))
+    usual = {
+        name: weight * sum(lines[line] for line in DEPARTMENTS[name])
+        for name, weight in zip(request, tilt.unbind(-1), strict=True)
+    }
+    whole = torch.stack(list(usual.values())).sum(0)
+    found = {
+        name: affordable(p, available * usual[name] / whole, asked)
+        for name, asked in request.items()
+    }
+    left = torch.stack([x[1] for x in found.values()]).sum(0)
+    return _Ration({name: x[0] for name, x in found.items()}, torch.ones_like(like), left)
+
+
+def _by_board(
+    p: Parameters, available: Tensor, request: dict[str, Tensor], own: Tensor, local: Tensor
+) -> _Ration:
+    """Districts pay ``local`` requests from ``own`` money ``[B, D]``, the rest is pooled."""
+    board, left = affordable(p, own, local)
+    rest = torch.stack(list(request.values())).sum(0) - local.sum(-1)
+    share, common = affordable(p, available - own.sum(-1), rest)
+    return _Ration(dict.fromkeys(request, share), board, common + left.sum(-1))
+
+
 def settle(
     s: TreasuryState,
     f: TreasuryFundamentals,
@@ -201,73 +245,42 @@ def settle(
     interest = (p.b.interest + p.b.spread * torch.sigmoid(s.debt / f.budget * _SHARP)) * s.debt
     repay = p.b.rate_debt * (12 * total * policy["debt_target"] - s.debt)
     available = total - interest + repay - senior
-
     request = {
         name: torch.stack([asked[line] for line in lines if line != "fixed"]).sum(0)
         for name, lines in DEPARTMENTS.items()
         if name != "planning"
     }
-    local = torch.stack([boards[line] for line in BOARD_LINES]).sum(0)
-    everything = torch.stack(list(request.values())).sum(0)
-    one, none = torch.ones_like(total), torch.zeros_like(total)
-    board_scale = torch.ones_like(local)
-    scale = dict.fromkeys(request, one)
-    dividend = none
     if mode == "soft":
-        interest = none
+        interest = torch.zeros_like(total)
+        one = torch.ones_like(total)
+        ration = _Ration(dict.fromkeys(request, one), torch.ones_like(road), interest)
     elif mode == "pooled":
-        share, dividend = affordable(p, available, everything)
-        scale = dict.fromkeys(request, share)
+        ration = _pool(p, available, request, road)
     elif mode == "departments":
-        tilt = dict(zip(request, policy["budget_split"].unbind(-1), strict=True))
-        lines = dict(zip(BUDGET_NAMES, p.bd.budget_share.unbind(-1), strict=True))
-        usual = {
-            name: tilt[name] * sum(lines[line] for line in DEPARTMENTS[name]) for name in request
-        }
-        whole = torch.stack(list(usual.values())).sum(0)
-        for name in request:
-            scale[name], left = affordable(p, available * usual[name] / whole, request[name])
-            dividend = dividend + left
+        ration = _split(p, available, request, policy["budget_split"], road)
     else:
+        local = torch.stack([boards[line] for line in BOARD_LINES]).sum(0)
         before = board_requests(f, p, f.policy, torch.ones_like(wages), torch.ones_like(road))
         grant = torch.stack([before[line] for line in BOARD_LINES]).sum(0) - f.property_tax
         own = policy["property_tax"] / 12 * property_value + grant
-        board_scale, left = affordable(p, own, local)
-        common = available - (own.sum(-1))
-        share, dividend = affordable(p, common, everything - local.sum(-1))
-        scale = dict.fromkeys(request, share)
-        dividend = dividend + left.sum(-1)
-    return _account(
-        s,
-        mode,
-        total,
-        revenue,
-        asked,
-        boards,
-        scale,
-        board_scale,
-        senior,
-        rebates,
-        subsidies,
-        dividend,
-        interest,
-    )
+        ration = _by_board(p, available, request, own, local)
+    extras = {
+        "rebates": rebates,
+        "subsidies": subsidies,
+        "dividend": ration.dividend,
+        "interest": interest,
+    }
+    return _account(s, mode, revenue, asked, boards, ration, extras)
 
 
 def _account(
     s: TreasuryState,
     mode: str,
-    total: Tensor,
     revenue: dict[str, Tensor],
     asked: dict[str, Tensor],
     boards: dict[str, Tensor],
-    scale: dict[str, Tensor],
-    board_scale: Tensor,
-    senior: Tensor,
-    rebates: Tensor,
-    subsidies: Tensor,
-    dividend: Tensor,
-    interest: Tensor,
+    ration: _Ration,
+    extras: dict[str, Tensor],
 ) -> Settlement:
     """Payments line by line, the balance, and next month's debt."""
     home = {line: name for name, lines in DEPARTMENTS.items() for line in lines}
@@ -276,32 +289,25 @@ def _account(
         if line == "fixed":
             continue
         if line in BOARD_LINES and mode == "boards":
-            paid[line] = (boards[line] * board_scale).sum(-1)
+            paid[line] = (boards[line] * ration.board).sum(-1)
         else:
-            paid[line] = value * scale[home[line]]
-    spending = torch.stack(list(paid.values())).sum(0) + rebates + subsidies + dividend
-    debt = s.debt if mode == "soft" else s.debt + spending + interest - total
-    request = torch.stack([v for k, v in asked.items() if k != "fixed"]).sum(0) + senior
+            paid[line] = value * ration.scale[home[line]]
+    total = torch.stack(list(revenue.values())).sum(0)
+    handed = extras["rebates"] + extras["subsidies"]
+    spending = torch.stack(list(paid.values())).sum(0) + handed + extras["dividend"]
+    staff, upkeep = ration.board, ration.board
     if mode != "boards":
-        board_scale = scale["services"].unsqueeze(-1).expand_as(board_scale)
-        upkeep = scale["infrastructure"].unsqueeze(-1).expand_as(board_scale)
-    else:
-        upkeep = board_scale
-    extras = {
-        "rebates": rebates,
-        "subsidies": subsidies,
-        "dividend": dividend,
-        "interest": interest,
-    }
+        staff = ration.scale["services"].unsqueeze(-1).expand_as(ration.board)
+        upkeep = ration.scale["infrastructure"].unsqueeze(-1).expand_as(ration.board)
     return Settlement(
         revenue=total,
         spending=spending,
-        request=request,
-        scale=scale,
-        staff_scale=board_scale,
+        request=torch.stack(list(asked.values())).sum(0) + handed,
+        scale=ration.scale,
+        staff_scale=staff,
         upkeep_scale=upkeep,
-        debt=debt,
-        dividend=dividend,
+        debt=s.debt if mode == "soft" else s.debt + spending + extras["interest"] - total,
+        dividend=ration.dividend,
         lines={**revenue, **paid, **extras},
     )
 
