@@ -191,7 +191,7 @@ def _dossier(
 ) -> page.Dossier:
     proposed = outcomes[PROPOSED]
     currency = package.currency or "$"
-    wage = float(env.city.fundamentals.industry.wage.mean())
+    wage = 1000 * float(env.city.fundamentals.industry.wage.mean())
     comparison = page.comparison_effects(evidence)
     costs = page.cost_rows(evidence)
     levers = page.lever_rows(
