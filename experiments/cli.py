@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import typer
@@ -22,7 +23,12 @@ register(app)
 
 
 def main() -> None:
-    """Run the command line; bad input ends with its message and exit code 2."""
+    """Run the command line; bad input ends with its message and exit code 2.
+
+    One thread a process unless the environment says otherwise: on small cities a second
+    thread costs more than it brings. Set before any command imports torch.
+    """
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     try:
         app()
     except InputError as error:
