@@ -208,11 +208,11 @@ def shop(
     size = s.capital[..., LOCAL]
     weight = (size / f.total_capital[:, LOCAL].unsqueeze(-1)) ** p.bd.hw_a
     log_price = torch.log(s.price_local)
-    reach = pull(decay, torch.stack([weight, weight * log_price], -1))
-    spread = push(decay, income.spending / reach[..., 0])
+    reach = pull(decay, weight)
+    spread = push(decay, income.spending / reach)
     return Shopping(
         revenue=f.local_scale * weight * spread,
-        price_index=reach[..., 1] / reach[..., 0],
+        price_index=pull(decay, weight * log_price) / reach,
     )
 
 

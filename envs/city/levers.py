@@ -136,8 +136,8 @@ def enforce(
     for name, target in requested.items():
         lever, now = LEVERS[name], in_force[name]
         governed = now if rows is None else now[:rows]
-        gap = torch.tanh((target - governed) / lever.rate)
-        moved = torch.add(governed, gap, alpha=lever.delay * lever.rate)
+        gap = lever.rate * torch.tanh((target - governed) / lever.rate)
+        moved = governed + lever.delay * gap
         result[name] = moved if rows is None else torch.cat([moved, now[rows:]])
     return result
 

@@ -82,7 +82,8 @@ def serve(
     use = torch.exp(-p.bd.fee_semi * policy["fee"])
     fee = policy["fee"] * f.money.unsqueeze(-1)
     visits = (p.bd.visits * use).unsqueeze(1)
-    demand = torch.matmul(people, weights) * visits
+    by_service = weights.transpose(1, 2).contiguous()
+    demand = torch.matmul(people, by_service.transpose(1, 2)) * visits
 
     capacity = f.facilities * ces(
         s.facilities / f.facilities, s.staff / f.staff, p.bdk.w_facility, p.bdk.rho_capacity
