@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from envs.city.parameters import TABLE, Value
 
 SYNTHETIC = configs.root() / "city" / "synthetic.yaml"
 FILE = "neutral.yaml"
+LOGGER = logging.getLogger("polislab")
 
 
 def cache_folder() -> Path:
@@ -66,12 +69,19 @@ def fingerprint(city: City) -> str:
 def neutral_values(city: City, stored: Path | None) -> dict[str, Value]:
     """The neutral prior of a one-row calibration.
 
-    Read from ``stored`` if it exists, else from the user's cache, else solved (about a
-    minute) and cached.
+    Read from ``stored`` if it exists, else from the user's cache, else solved (a few minutes,
+    starting from the prior of synthetic cities) and cached.
     """
     if stored is not None and stored.is_file():
         return read(stored)
     cached = cache_folder() / f"{fingerprint(city)}.yaml"
     if not cached.is_file():
-        write(cached, neutrality.solve(city), "Neutral prior, solved once for this city.")
+        LOGGER.info("Solving the neutral prior of this city: once, a few minutes.")
+        near = replace(city, parameters=city.parameters.replace(read(SYNTHETIC)))
+        found = neutrality.solve(near, progress=_report)
+        write(cached, found, "Neutral prior, solved once for this city.")
     return read(cached)
+
+
+def _report(iteration: int, worst: float) -> None:
+    LOGGER.info("  iteration %d: largest residual %.3f", iteration, worst)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 
@@ -29,6 +30,8 @@ def main() -> None:
     thread costs more than it brings. Set before any command imports torch.
     """
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("polislab").setLevel(logging.INFO)
     try:
         app()
     except InputError as error:
