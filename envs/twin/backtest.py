@@ -107,7 +107,7 @@ def _score(
     for v, name in enumerate(twin.data.series):
         panel = twin.data.panel[:, v]
         truth = panel[now + horizon]
-        known = panel[: now + 1]
+        known = twin.seen[origin][:, v]
         if np.isnan(truth).all() or np.isnan(known[-1]).all():
             continue
         rng = np.random.default_rng([seed, origin, horizon, v])

@@ -11,7 +11,7 @@ from torch import Tensor
 from envs.city.panel import Panel
 from envs.city.parameters import Parameters
 from envs.city.synthetic import type_mix
-from envs.twin.packages import CityPackage, PackageError
+from envs.twin.packages import CityPackage, PackageError, year_table
 
 REQUIRED = ("population", "jobs")
 _BISECTIONS = 60
@@ -36,13 +36,14 @@ def first_year(package: CityPackage) -> FirstYear:
 
     Only population, jobs, area and coordinates are required. A series that starts later
     takes its first figure, district by district; one that is missing takes the model's
-    default, and ``origin`` says so.
+    default, and ``origin`` says so. Figures count as first published: a later revision leaves
+    the start of a twin, and so all its past forecasts, as they were.
 
     Raises:
         PackageError: a required series is missing, or a district has no figure of it.
     """
     problems = []
-    tables = {name: package.yearly(name) for name in REQUIRED if _has(package, name)}
+    tables = {name: _published(package, name) for name in REQUIRED if _has(package, name)}
     for name in REQUIRED:
         if name not in tables:
             problems.append(f"observations.csv: no series {name!r}; a city needs it")
@@ -58,7 +59,7 @@ def first_year(package: CityPackage) -> FirstYear:
         if not _has(package, name):
             origin[name] = "default"
             return None
-        table: pd.DataFrame = package.yearly(name)
+        table = _published(package, name)
         filled = table.bfill()
         start = filled.iloc[0]
         first = int(table.index[table.notna().any(axis=1)][0])
@@ -94,6 +95,13 @@ def first_year(package: CityPackage) -> FirstYear:
 
 def _has(package: CityPackage, name: str) -> bool:
     return bool((package.observations["variable"] == name).any())
+
+
+def _published(package: CityPackage, name: str) -> pd.DataFrame:
+    """A series by year and district, each figure as it was first published."""
+    rows = package.observations[package.observations["variable"] == name]
+    rows = rows.sort_values("available", kind="stable")
+    return year_table(rows.drop_duplicates(["time", "district"]), package.districts["code"])
 
 
 def _tilts(relative: Tensor) -> Tensor:

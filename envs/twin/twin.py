@@ -64,7 +64,8 @@ class Twin:
     Attributes:
         name: city; settings; series; data up to ``known_until``.
         members: the ensemble at the end of its last assimilated year.
-        base: log model quantities of the first year ``[N, V, D]``.
+        base: log model quantities ``[N, V, D]`` at the first figure of each series.
+        seen: year -> log series ``[T, V, D]`` up to it as they were known at its end.
         analyses: ensemble at the end of every year, for forecasts from earlier origins.
         innovations: statistics of every update.
         log: logged levers.
@@ -74,6 +75,7 @@ class Twin:
     settings: TwinSettings
     data: Data
     base: Tensor
+    seen: Mapping[int, Array]
     analyses: Mapping[int, Members]
     innovations: tuple[Innovation, ...]
     log: Logged
@@ -90,26 +92,31 @@ class Twin:
         return self.analyses[self.last_year]
 
 
-def read_data(ledger: Ledger, city: str, as_known_at: int, codes: tuple[str, ...]) -> Data:
-    """Assimilable series of a city as known at the end of a month."""
-    tables = {}
-    for name in OPERATORS:
-        table = ledger.yearly_panel(name, as_known_at, city=city)
-        if not table.empty and table.notna().any().any():
-            tables[name] = table.reindex(columns=list(codes))
-    years = range(
-        min(int(t.index.min()) for t in tables.values()),
-        max(int(t.index.max()) for t in tables.values()) + 1,
-    )
+def observable(package: CityPackage) -> tuple[str, ...]:
+    """Series of a package that the model has an observation operator for."""
+    there = set(package.observations["variable"].astype(str))
+    return tuple(name for name in OPERATORS if name in there)
+
+
+def read_data(
+    ledger: Ledger,
+    city: str,
+    as_known_at: int,
+    codes: tuple[str, ...],
+    series: tuple[str, ...],
+    years: range,
+) -> Data:
+    """Series of a city as known at the end of a month; a series not yet published is missing."""
     first, panel = [], []
-    for table in tables.values():
-        start = table.bfill().iloc[0]
-        first.append(start.to_numpy(dtype=float))
-        values = table.reindex(list(years)).to_numpy(dtype=float)
+    for name in series:
+        table = ledger.yearly_panel(name, as_known_at, city=city).reindex(columns=list(codes))
+        table = table.reindex(list(years))
+        first.append(table.bfill().iloc[0].to_numpy(dtype=float))
+        values = table.to_numpy(dtype=float)
         with np.errstate(divide="ignore", invalid="ignore"):
             ratio = np.log(values / first[-1])
         panel.append(np.where(np.isfinite(ratio), ratio, np.nan))
-    return Data(tuple(tables), tuple(years), np.stack(first), np.stack(panel, 1))
+    return Data(series, tuple(years), np.stack(first), np.stack(panel, 1))
 
 
 def fit(
@@ -147,34 +154,47 @@ def _fit(
     first = loaded.first
     if first is None:
         raise ValueError(f"city {loaded.name!r} has no package: a twin needs data")
-    data = read_data(ledger, package.name, december(last), loaded.codes)
+    names = observable(package)
+
+    def known_at(year: int) -> Data:
+        years = range(first.year, year + 1)
+        return read_data(ledger, package.name, december(year), loaded.codes, names, years)
+
     log = logged(package)
     centre = neutral_centre(loaded.city)
-    members = found(first.panel, first.year, settings, centre, data.series)
-    base = base_quantities(members, data.series)
+    members = found(first.panel, first.year, settings, centre, names)
+    base = base_quantities(members, names)
     distance = members.city.geography.distance[0]
     generator = Generator().manual_seed(settings.seed + 1)
     analyses = {first.year: members}
+    seen = {first.year: known_at(first.year).panel}
     innovations = []
-    years = [year for year in data.years if first.year < year <= last]
+    years = range(first.year + 1, last + 1)
     for done, year in enumerate(years):
         if progress:
             progress("assimilating", done, len(years))
-        policy = requested(log, year, year, members)
-        members, series = advance_year(members, settings, data.series, generator, policy)
-        known = read_data(ledger, package.name, december(year), loaded.codes)
-        observed = _row(known, data, year)
-        update = assimilate(members, series - base, observed, settings, data.series, distance)
+        policy = requested(log, year, year, members, analyses)
+        members, series = advance_year(members, settings, names, generator, policy)
+        seen[year] = known_at(year).panel
+        base = torch.where(_begins(seen[year]), series, base)
+        observed = torch.as_tensor(seen[year][-1])
+        update = assimilate(members, series - base, observed, settings, names, distance)
         members = update.members
         analyses[year] = members
-        innovations.append(
-            Innovation(
-                year,
-                float(update.city.normalised / update.city.count),
-                float(update.city.spread_to_rmse),
-            )
-        )
-    return Twin(loaded.name, settings, data, base, analyses, tuple(innovations), log, loaded.codes)
+        if update.city.count > 0:
+            normalised = float(update.city.normalised / update.city.count)
+            innovations.append(Innovation(year, normalised, float(update.city.spread_to_rmse)))
+    return Twin(
+        name=loaded.name,
+        settings=settings,
+        data=known_at(last),
+        base=base,
+        seen=seen,
+        analyses=analyses,
+        innovations=tuple(innovations),
+        log=log,
+        codes=loaded.codes,
+    )
 
 
 def neutral_centre(city: City) -> dict[str, Value]:
@@ -185,14 +205,13 @@ def neutral_centre(city: City) -> dict[str, Value]:
     }
 
 
-def _row(known: Data, data: Data, year: int) -> Tensor:
-    """Observed log series of a year as known then ``[V, D]``, in the order of ``data``."""
-    row = np.full(data.panel.shape[1:], np.nan)
-    if year in known.years:
-        for v, name in enumerate(data.series):
-            if name in known.series:
-                row[v] = known.panel[known.years.index(year), known.series.index(name)]
-    return torch.as_tensor(row)
+def _begins(panel: Array) -> Tensor:
+    """Where the last year of a panel holds the first figure of a series ``[V, D]``.
+
+    Figures are ratios to it, so the members' own level of that year is what it compares with.
+    """
+    there = np.isfinite(panel)
+    return torch.as_tensor(there[-1] & ~there[:-1].any(0))
 
 
 def forecast(twin: Twin, origin: int, years: int, seed: int = 0) -> Tensor:
@@ -207,7 +226,7 @@ def forecast(twin: Twin, origin: int, years: int, seed: int = 0) -> Tensor:
     error = torch.tensor([settings.series[name].error for name in names], dtype=torch.float64)
     result = []
     for step in range(1, years + 1):
-        policy = requested(twin.log, origin + step, origin, members)
+        policy = requested(twin.log, origin + step, origin, members, twin.analyses)
         members, series = advance_year(members, settings, names, generator, policy)
         noise = torch.randn(series.shape, dtype=series.dtype, generator=generator)
         result.append(series - twin.base + error.unsqueeze(-1) * noise)
@@ -262,7 +281,11 @@ def summary(twin: Twin) -> dict[str, Any]:
         "city": twin.name,
         "years": [min(twin.analyses), twin.last_year],
         "members": twin.members.count,
-        "series": list(twin.data.series),
+        "series": [
+            name
+            for v, name in enumerate(twin.data.series)
+            if np.isfinite(twin.data.panel[:, v]).any()
+        ],
         "levers": list(twin.log.levers),
         "innovations": [asdict(row) for row in twin.innovations],
         "drifts": {
@@ -291,6 +314,7 @@ __all__ = [
     "Twin",
     "fit",
     "forecast",
+    "observable",
     "posterior_city",
     "read_data",
     "save_summary",
