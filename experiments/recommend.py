@@ -20,7 +20,8 @@ from envs.twin.twin import Twin, forecast, posterior_city
 from experiments import dossier as page
 from experiments.errors import InputError
 from experiments.evaluate import summary
-from experiments.gate import BacktestRow, DataFacts, Evidence, SeriesFact, Verdict, judge
+from experiments.gate import BacktestRow, DataFacts, Evidence, SeriesFact, Verdict, judge, load
+from experiments.gate.check import listing, plain
 from experiments.rollouts import PROPOSED, STATUS_QUO, Outcome, collect
 from experiments.runs import versions
 
@@ -29,7 +30,7 @@ RULES = (STATUS_QUO, "uniform", "proportional", "pi")
 GATE_SEED = 20_000_000
 DRAWS = 32
 FAN_YEARS = 5
-_SUMMED = ("population", "dwellings", "jobs")
+_SUMMED = ("population", "dwellings", "jobs", "enterprises", "vehicle_km")
 Tick = Callable[[], None]
 
 
@@ -153,17 +154,24 @@ def data_facts(package: CityPackage) -> DataFacts:
 
 
 def _fans(twin: Twin, package: CityPackage) -> tuple[Any, ...]:
-    """City totals or means of every series: observed, and the twin's forecast."""
+    """City totals, or means over districts, of every series: observed, and the twin's forecast.
+
+    Only districts with a figure in every year that has any take part, so that no jump is due
+    to a district that comes or goes.
+    """
     ahead = forecast(twin, twin.last_year, FAN_YEARS, seed=1).numpy()
     units = package.variables.set_index("name")["unit"]
     found = []
     for v, name in enumerate(twin.data.series):
-        add = np.nansum if name in _SUMMED else np.nanmean
-        first = twin.data.first[v]
-        observed = ~np.isnan(twin.data.panel[:, v]).all(1)
-        past = np.array([add(first * np.exp(row)) for row in twin.data.panel[observed, v]])
-        levels = first * np.exp(ahead[:, :, v])
-        future = (levels.sum(-1) if name in _SUMMED else levels.mean(-1)).T
+        observed = np.isfinite(twin.data.panel[:, v]).any(1)
+        panel = twin.data.panel[observed, v]
+        whole = np.isfinite(panel).all(0)
+        if not whole.any():
+            continue
+        combine = np.sum if name in _SUMMED else np.mean
+        first = twin.data.first[v, whole]
+        past = combine(first * np.exp(panel[:, whole]), axis=-1)
+        future = combine(first * np.exp(ahead[:, :, v, whole]), axis=-1).T
         years = np.array(twin.data.years)
         found.append(
             page.fan(
@@ -173,6 +181,7 @@ def _fans(twin: Twin, package: CityPackage) -> tuple[Any, ...]:
                 past,
                 np.arange(twin.last_year + 1, twin.last_year + 1 + FAN_YEARS),
                 future,
+                "city total" if name in _SUMMED else "mean of districts",
             )
         )
     return tuple(found)
@@ -191,7 +200,6 @@ def _dossier(
 ) -> page.Dossier:
     proposed = outcomes[PROPOSED]
     currency = package.currency or "$"
-    wage = 1000 * float(env.city.fundamentals.industry.wage.mean())
     comparison = page.comparison_effects(evidence)
     costs = page.cost_rows(evidence)
     levers = page.lever_rows(
@@ -200,7 +208,7 @@ def _dossier(
             for name in proposed[0].levers
         },
         currency,
-        wage,
+        _monthly_wage(twin, env),
     )
 
     def measure(name: str) -> tuple[float, float, float]:
@@ -211,12 +219,13 @@ def _dossier(
     start = twin.last_year + 1
     months = env.steps_per_episode * env.months_per_step
     return page.Dossier(
-        title=f"{package.title}: what {len(env.groups)} governors learned",
+        title=f"What {sum(len(group.agents) for group in env.groups)} governors learned",
         city=package.title,
         policy=(
-            f"Scenario {candidate.scenario}: "
-            f"{', '.join(group.name for group in env.groups)} set their levers every "
-            f"{env.months_per_step} months and answer to what they observe."
+            f"The governors of {listing([group.name for group in env.groups])} set their levers "
+            f"every {env.months_per_step} months and answer to what they observe. They were "
+            f"trained {len(proposed)} times from different starting points; settings are means "
+            f"over the last step, money is in prices of {twin.last_year}."
         ),
         period=f"{months // 12} years from {start}",
         verdict=verdict,
@@ -240,22 +249,19 @@ def _dossier(
         atkinson={name: measure(name) for name in ("utilitarian", "nash", "atkinson", "rawls")},
         costs=costs,
         tried=tuple(
-            page.Tried(f"training seed {i}", *_mean_interval(outcome), "proposed")
-            for i, outcome in enumerate(proposed)
+            page.Tried(f"training run {i}", *_mean_interval(outcome), "proposed")
+            for i, outcome in enumerate(proposed, 1)
+        )
+        + tuple(
+            page.Tried(f"simple rule: {name}", *_mean_interval(outcomes[name][0]), "reference")
+            for name in RULES
+            if name != STATUS_QUO
         ),
         reversal=page.reversal_plan(levers),
-        stopping=page.stopping_rule(0.005, comparison, costs),
+        stopping=page.stopping_rule(load().number("no_one_left_behind.margin"), comparison, costs),
         provenance=page.Provenance(
             command=command,
-            vintages=tuple(
-                page.Vintage(
-                    str(row["name"]),
-                    str(package.observations.query("variable == @row['name']")["time"].max()),
-                    ", ".join(package.licences),
-                    package.source_of(str(row["name"])),
-                )
-                for _, row in package.variables.query("kind == 'observation'").iterrows()
-            ),
+            vintages=_vintages(package),
             hashes={"city package": package.content_hash[:16]},
             seeds={
                 "twin": str(twin.settings.seed),
@@ -269,6 +275,30 @@ def _dossier(
             if "OGL-UK-3.0" in package.licences
             else (),
         ),
+    )
+
+
+def _monthly_wage(twin: Twin, env: Any) -> float:
+    """Mean monthly wage of the draws in the city's currency, in prices of the last year."""
+    city = env.city
+    real = float((city.fundamentals.households.money * city.parameters.b.wage_unit).mean())
+    return 1000 * real * float(twin.members.world.price_level.exp().mean())
+
+
+def _vintages(package: CityPackage) -> tuple[page.Vintage, ...]:
+    """One row a source: the series it gives and its newest figure."""
+    newest = package.observations.groupby("variable", observed=True)["time"].max()
+    series: dict[str, list[str]] = {}
+    for name in newest.index:
+        series.setdefault(package.source_of(str(name)), []).append(str(name))
+    return tuple(
+        page.Vintage(
+            listing([plain(name) for name in names]),
+            str(newest[names].max()),
+            ", ".join(package.licences),
+            source,
+        )
+        for source, names in series.items()
     )
 
 

@@ -9,8 +9,7 @@ from typing import Annotated
 import typer
 
 from experiments.commands.output import JsonOption, check_json, emit, show
-
-CITY = "london"
+from experiments.commands.twin import MembersOption
 
 
 def demo(
@@ -18,9 +17,12 @@ def demo(
     env_steps: Annotated[
         int | None, typer.Option(min=1280, help="City steps that each governor trains on.")
     ] = None,
+    city: Annotated[str, typer.Option(help="Name or folder of a city package.")] = "london",
+    members: MembersOption = None,
+    draws: Annotated[int, typer.Option(min=4, help="Posterior draws.")] = 32,
     json: JsonOption = None,
 ) -> None:
-    """Fit a twin of London, train governors, check them against the twin, write the dossier.
+    """Fit a twin of a city, train governors, check them against the twin, write the dossier.
 
     Finished parts are kept: a second call goes on where the first stopped.
 
@@ -31,18 +33,19 @@ def demo(
     from envs.twin.twin import posterior_city, summary
     from experiments import demo as path
     from experiments.commands.recommend import verdict_table
-    from experiments.commands.twin import fitted, score_table, scored
+    from experiments.commands.twin import fitted, score_table, scored, usual_origins
     from experiments.progress import progress
     from experiments.recommend import Candidate, gate_environment, recommend, steps
 
     check_json(json)
     began = time.monotonic()
-    typer.echo("1/4  Fit a twin of London to its public figures, 2001 to 2015")
-    twin = fitted(CITY, None)
+    typer.echo(f"1/4  Fit a twin of {city} to its figures, year by year")
+    twin = fitted(city, members)
     posterior.save(posterior_city(twin), summary(twin), folder / "twin")
 
-    typer.echo("2/4  Score its forecasts from 2008 to 2014 against what came later")
-    rows = scored(twin, list(range(2008, 2015)), [1, 3])
+    years = usual_origins(twin)
+    typer.echo(f"2/4  Score its forecasts from {years[0]} to {years[-1]} against what came later")
+    rows = scored(twin, years, [1, 3])
     show(score_table([row for row in rows if row.part == "all"]))
 
     jobs = path.trainings(folder / "twin", folder, env_steps or path.ENV_STEPS)
@@ -52,11 +55,11 @@ def demo(
 
     typer.echo("4/4  Check what they learned on draws and shocks that training never saw")
     candidate = Candidate.read([job.run.policy for job in jobs], "city_v0")
-    env = gate_environment(twin, candidate, 32)
+    env = gate_environment(twin, candidate, draws)
     with progress("rolling out", steps(candidate, env), "steps") as tick:
         result = recommend(
             twin,
-            read_package(find_city(CITY)),
+            read_package(find_city(city)),
             rows,
             candidate,
             env,

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from experiments.commands.output import JsonOption, check_json, emit, show
+from experiments.commands.twin import MembersOption
 
 _MARKS = {"pass": "[green]pass[/]", "fail": "[red]fail[/]", "untested": "[yellow]untested[/]"}
 
@@ -35,6 +36,7 @@ def recommend(
     scenario: Annotated[str, typer.Option(help="Scenario that the policies govern.")] = "city_v0",
     out: Annotated[Path, typer.Option(help="Folder for the dossier.")] = Path("dossier"),
     draws: Annotated[int, typer.Option(min=4, help="Posterior draws.")] = 32,
+    members: MembersOption = None,
     json: JsonOption = None,
 ) -> None:
     """Judge policies on posterior draws that training never saw, and write the dossier.
@@ -42,16 +44,15 @@ def recommend(
     Example: polislab recommend runs/train/*/seed-*/policy --city london --out dossier
     """
     from envs.twin.packages import find_city, read_package
-    from experiments.commands.twin import fitted, scored
+    from experiments.commands.twin import fitted, scored, usual_origins
     from experiments.progress import progress
     from experiments.recommend import Candidate, gate_environment, steps
     from experiments.recommend import recommend as judge
 
     check_json(json)
     candidate = Candidate.read(policies, scenario)
-    twin = fitted(city, None)
-    last = twin.last_year
-    rows = scored(twin, list(range(max(min(twin.analyses) + 5, last - 7), last)), [1, 3])
+    twin = fitted(city, members)
+    rows = scored(twin, usual_origins(twin), [1, 3])
     package = read_package(find_city(city))
     env = gate_environment(twin, candidate, draws)
     with progress("rolling out", steps(candidate, env), "steps") as tick:

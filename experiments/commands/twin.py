@@ -70,6 +70,12 @@ def scored(twin: Any, origins: list[int], horizons: list[int]) -> list[Any]:
         raise InputError(str(error)) from None
 
 
+def usual_origins(twin: Any) -> list[int]:
+    """The last seven years before the newest from which there is something to forecast."""
+    last = twin.last_year
+    return list(range(max(min(twin.analyses) + 2, last - 7), last))
+
+
 def score_table(rows: list[Any]) -> Any:
     """Scores for the terminal: the smallest error of a row is marked."""
     from rich.table import Table

@@ -68,6 +68,7 @@ class Fan:
     high50: tuple[float, ...]
     low90: tuple[float, ...]
     high90: tuple[float, ...]
+    over: str = ""  # how districts were combined, in words
 
 
 @dataclass(frozen=True)

@@ -117,8 +117,8 @@ def _measures(
 
 
 def _unmoved(lever: LeverRow) -> bool:
-    """A lever whose setting stays within a thousandth of its size."""
-    return abs(lever.proposed - lever.today) <= 1e-3 * max(abs(lever.today), abs(lever.proposed))
+    """A lever whose setting reads the same as today's."""
+    return formats.figure(lever.proposed) == formats.figure(lever.today)
 
 
 def _relative(lever: LeverRow) -> str:

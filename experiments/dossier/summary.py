@@ -101,8 +101,12 @@ def fan(
     observed: ArrayLike,
     time: ArrayLike,
     ensemble: ArrayLike,
+    over: str = "",
 ) -> Fan:
-    """A fan from an ensemble ``[N, T]``; observed figures that are missing are left out."""
+    """A fan from an ensemble ``[N, T]``; observed figures that are missing are left out.
+
+    ``over`` says in words how districts were combined.
+    """
     when = np.asarray(observed_time, dtype=np.float64)
     seen = np.asarray(observed, dtype=np.float64)
     known = np.isfinite(seen)
@@ -117,6 +121,7 @@ def fan(
         tuple(seen[known].tolist()),
         tuple(np.asarray(time, dtype=np.float64).tolist()),
         *(tuple(line.tolist()) for line in (median, low50, high50, low90, high90)),
+        over=over,
     )
 
 

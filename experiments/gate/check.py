@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+_INITIALS = {"gva": "GVA", "ghg": "GHG", "pi": "PI"}
+
 Status = Literal["pass", "fail", "untested"]
 Unit = Literal["share", "number"]
 
@@ -95,5 +97,6 @@ def listing(words: list[str] | tuple[str, ...]) -> str:
 
 
 def plain(name: str) -> str:
-    """A name as prose: "gva_per_job" -> "gva per job", "staff[parks]" -> "staff (parks)"."""
-    return name.replace("_", " ").replace("[", " (").replace("]", ")")
+    """A name as prose: "gva_per_job" -> "GVA per job", "staff[parks]" -> "staff (parks)"."""
+    words = name.replace("_", " ").replace("[", " (").replace("]", ")").split(" ")
+    return " ".join(_INITIALS.get(word, word) for word in words)
