@@ -155,7 +155,7 @@ class GovernanceEnv:
         credit = ended
         if self.options.terminal == "costates":
             credit = stocks - self._potential
-            self._potential = (stocks / step_beta).detach()
+            self._potential = stocks / step_beta
         scene = self._scene()
         whole = REWARD_SCALE * (flow + credit)
         local = self.options.goals(scene)
