@@ -224,7 +224,8 @@ class GovernanceEnv:
         """Value of the stocks beyond the twin's ``[B]``, months of income.
 
         Co-states price log changes of positive stocks, so that more of the same is worth
-        less and less, and the sum saturates: they are derivatives at the first year.
+        less and less; a net gain saturates, since they are derivatives at the first year, but a
+        net loss counts in full.
         """
         n = self.num_envs
         if self.options.terminal == "tail":
@@ -252,7 +253,8 @@ class GovernanceEnv:
             relative = (now / twin).clamp_min(LEAST_RATIO) if positive else None
             gap = now - twin if relative is None else twin * torch.log(relative)
             value = value + (gap * self._price[positive]).sum(-1)
-        return STOCKS_BOUND * torch.tanh(value / STOCKS_BOUND)
+        gains = STOCKS_BOUND * torch.tanh(value.clamp_min(0) / STOCKS_BOUND)
+        return torch.where(value > 0, gains, value)
 
     def _scene(self) -> Scene:
         n = self.num_envs
