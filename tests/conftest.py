@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -40,3 +41,12 @@ def rich_london() -> Path:
     if not (folder / "datapackage.json").is_file():
         pytest.skip(f"the richer London package is not at {folder} (set POLISLAB_LONDON)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def london_twin() -> Any:
+    """A twin of London with the fewest members allowed; fitted once a process."""
+    from envs.twin.settings import LEAST_MEMBERS, load_settings
+    from envs.twin.twin import fit
+
+    return fit("london", load_settings(members=LEAST_MEMBERS))

@@ -99,7 +99,7 @@ def _within(lever: str, value: Tensor) -> Tensor:
 def _ratio(known: pd.DataFrame) -> Tensor:
     """Last known figure over the first ``[D]``, one where the log has none."""
     ratio = (known.iloc[-1] / known.bfill().iloc[0]).fillna(1.0)
-    return torch.as_tensor(ratio.to_numpy(dtype=float))
+    return torch.as_tensor(ratio.to_numpy(dtype=float, copy=True))
 
 
 def _relative_house_price(members: Members) -> Tensor:

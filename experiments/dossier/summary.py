@@ -111,16 +111,20 @@ def fan(
     seen = np.asarray(observed, dtype=np.float64)
     known = np.isfinite(seen)
     members = np.asarray(ensemble, dtype=np.float64)
-    low90, low50, median, high50, high90 = np.quantile(
-        members, [0.05, 0.25, 0.5, 0.75, 0.95], axis=0
+    low90, low50, median, high50, high90 = (
+        tuple(line.tolist()) for line in np.quantile(members, [0.05, 0.25, 0.5, 0.75, 0.95], axis=0)
     )
     return Fan(
-        variable,
-        unit,
-        tuple(when[known].tolist()),
-        tuple(seen[known].tolist()),
-        tuple(np.asarray(time, dtype=np.float64).tolist()),
-        *(tuple(line.tolist()) for line in (median, low50, high50, low90, high90)),
+        variable=variable,
+        unit=unit,
+        observed_time=tuple(when[known].tolist()),
+        observed=tuple(seen[known].tolist()),
+        time=tuple(np.asarray(time, dtype=np.float64).tolist()),
+        median=median,
+        low50=low50,
+        high50=high50,
+        low90=low90,
+        high90=high90,
         over=over,
     )
 
