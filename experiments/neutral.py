@@ -221,8 +221,10 @@ def judge(lever: Lever, residual: float, load: float) -> tuple[bool, str]:
     Args:
         load: peak traffic over road capacity of the city's first year.
     """
-    if lever.name == "toll" and residual >= LIMIT and load > 1:
-        return True, f"pays because roads are over capacity (v/c {load:g}): the Pigouvian gain"
+    if lever.name == "toll" and residual >= LIMIT:
+        if load > 1:
+            return True, f"pays because roads are over capacity (v/c {load:g}): the Pigouvian gain"
+        return False, f"pays although roads are below capacity (v/c {load:g})"
     if lever.name in ONE_SIDED:
         words = "at its lower bound: may cost, must not pay"
         return residual < LIMIT, words if residual < LIMIT else f"{words}, yet pays"
