@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -79,8 +80,10 @@ def load(folder: str | os.PathLike[str]) -> Posterior:
     try:
         description = json.loads((where / DESCRIPTION).read_text(encoding="utf-8"))
         tensors = load_file(where / ENSEMBLE)
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise ValueError(f"{where}: not a fitted twin ({error})") from None
+    if not isinstance(description, dict):
+        raise ValueError(f"{where}: not a fitted twin ({DESCRIPTION} holds no mapping)")
     if description.get("format") != _FORMAT:
         found = description.get("format")
         raise ValueError(f"{where / DESCRIPTION}: format {found!r}, expected {_FORMAT}")
