@@ -63,7 +63,7 @@ class Candidate:
             try:
                 found.append(agents.load(folder))
             except agents.PolicyError as error:
-                problems += error.problems
+                problems += [f"{folder}: {problem}" for problem in error.problems]
         if problems or not found:
             raise InputError(problems or ["no policy was given"])
         return cls(tuple(found), scenario, options or {}, len(found))
@@ -117,7 +117,11 @@ def recommend(
     rollouts, outcomes = collect(env, candidate.policies, rules, GATE_SEED, tick)
     evidence = Evidence(
         data=data_facts(package),
-        backtest=tuple(BacktestRow.from_mapping(row.as_dict()) for row in backtest if row.n),
+        backtest=tuple(
+            BacktestRow.from_mapping(row.as_dict())
+            for row in backtest
+            if np.isfinite([row.crps_skill_low, row.coverage90]).all()
+        ),
         pit={r.variable: r.pit for r in backtest if r.part == "all" and r.horizon == 1},
         rollouts=rollouts,
         groups=TYPE_NAMES,

@@ -154,6 +154,8 @@ def _fit(
     first = loaded.first
     if first is None:
         raise ValueError(f"city {loaded.name!r} has no package: a twin needs data")
+    if last < first.year:
+        raise ValueError(f"no figures up to {last}: those of {loaded.name} begin in {first.year}")
     names = observable(package)
 
     def known_at(year: int) -> Data:

@@ -74,7 +74,7 @@ def test_training_and_gate_share_no_member_and_leave_none_out(saved: Path) -> No
 
 
 def test_environments_run_on_training_draws_of_the_folder(saved: Path) -> None:
-    env = envs.make("city_v0", city=str(saved), num_envs=4, cities=2, horizon=6)
+    env = envs.make("city_v0", city=str(saved), num_envs=4, cities=2, horizon=6, terminal="tail")
     env.reset(seed=0)
     result = env.step({g.name: torch.zeros(4, len(g.agents), len(g.action_names))
                        for g in env.groups})  # fmt: skip
