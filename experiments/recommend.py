@@ -231,7 +231,9 @@ def _dossier(
             f"trained {len(proposed)} times from different starting points; settings are means "
             f"over the last step, money is in prices of {twin.last_year}."
         ),
-        period=f"{months // 12} years from {start}",
+        period=f"{months // 12} years from {start}"
+        if months >= 24
+        else f"{months} months from {start}",
         verdict=verdict,
         comparison=comparison,
         currency=currency,
