@@ -48,7 +48,9 @@ def parameters(
         raise InputError(f"--block: unknown block {block!r}; {closest(block, blocks)}")
     records = [asdict(p) for p in TABLE.values() if block in (None, p.block)]
     columns = ("name", "default", "low", "high", "unit", "meaning", "source", "checked", "solved")
-    show(_table("Parameters of the city model", columns, records))
+    title = "Parameters of the city model" + (f", block {block}" if block else "")
+    show(_table(title, columns, records))
+    show(f"solved: city by city, see `model neutral`. Blocks: {', '.join(sorted(blocks))}.")
     emit(records, json)
 
 
