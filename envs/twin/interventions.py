@@ -35,7 +35,7 @@ class Logged:
     def known(self, name: str, year: int, known_until: int) -> pd.DataFrame:
         """Figures of a lever up to a year that were known at the end of ``known_until``."""
         seen = self.tables[name].where(self.published[name] <= 12 * known_until + 11)
-        return seen[seen.index <= min(year, known_until)].dropna(how="all").ffill()
+        return seen[seen.index <= year].dropna(how="all").ffill()
 
     @property
     def levers(self) -> tuple[str, ...]:

@@ -139,7 +139,8 @@ def fit(
     package = read_package(find_city(os.fspath(city)))
     with Ledger() as ledger:
         ledger.ingest(package)
-        last = known_until or int(package.observations["year"].max())
+        newest = int(package.observations["year"].max())
+        last = newest if known_until is None else min(known_until, newest)
         return _fit(loaded, package, ledger, chosen, last, progress)
 
 

@@ -49,7 +49,7 @@ def fitted(city: str, members: int | None, until: int | None = None) -> Any:
     try:
         settings = load_settings(members=members)
         years = read_package(find_city(city)).observations["year"]
-        last = until or int(years.max())
+        last = min(until or int(years.max()), int(years.max()))
         with watched("assimilating", last - int(years.min())) as report:
             return fit(city, settings, until, report)
     except PackageError as error:

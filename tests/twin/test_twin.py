@@ -102,6 +102,14 @@ def test_known_until_equals_the_past_of_a_longer_fit(
     assert_same_past(twin, short, ORIGIN)
 
 
+def test_no_year_is_assimilated_beyond_the_newest_figure(
+    texts: dict[str, str], tmp_path: Path
+) -> None:
+    kept = edited(texts, lambda cells: [cells] if int(cells[0]) < made_up.FIRST + 2 else [])
+    twin = fitted(tmp_path / "c", kept, known_until=made_up.FIRST + 30)
+    assert twin.last_year == made_up.FIRST + 1
+
+
 def test_a_figure_published_late_is_not_seen_at_its_origin(
     texts: dict[str, str], tmp_path: Path
 ) -> None:
@@ -132,23 +140,30 @@ def test_references_see_what_was_known_at_the_origin(
             assert one == pytest.approx(two, abs=1e-12)
 
 
-def test_a_series_that_begins_later_is_compared_with_the_year_it_begins(
+def test_a_series_first_figure_says_nothing_about_growth_before_it(
     texts: dict[str, str], tmp_path: Path
 ) -> None:
-    """Jobs from the fourth year on: their first figure says nothing about growth since the
-    first year, so the year's figures of jobs alone must leave the ensemble's level of jobs."""
-    begins = made_up.FIRST + 3
+    """A series counts from its first figure on, so that figure itself moves nothing."""
+    begins = made_up.FIRST + 2
 
-    def cut(cells: list[str]) -> list[list[str]]:
-        late = cells[2] == "gva_per_job" and int(cells[0]) < begins
-        return [] if late else [cells]
+    def cut(first: int) -> Callable[[list[str]], list[list[str]]]:
+        def change(cells: list[str]) -> list[list[str]]:
+            if cells[2] != "gva_per_job" or int(cells[0]) > begins + 1:
+                return [cells]
+            return [[*cells[:3], "60000", "", ""]] if int(cells[0]) >= first else []
 
-    twin = fitted(tmp_path / "c", edited(texts, cut))
-    v = twin.data.series.index("gva_per_job")
-    ahead = forecast(twin, begins, 1)[0, :, v]
-    exact = twin.data.panel[begins + 1 - made_up.FIRST, v]
-    assert twin.data.panel[begins - made_up.FIRST, v] == pytest.approx(0, abs=1e-12)
-    assert abs(float(ahead.mean()) - float(exact.mean())) < 0.06
+        return change
+
+    early, late = (
+        fitted(tmp_path / str(first), edited(texts, cut(first)), known_until=begins)
+        for first in (begins, begins + 1)
+    )
+    v = early.data.series.index("gva_per_job")
+    assert (early.data.panel[-1, v] == 0).all()
+    assert np.isnan(late.data.panel[:, v]).all()
+    pairs = zip(tree.leaves(early.members.world), tree.leaves(late.members.world), strict=True)
+    for (name, a), (_, b) in pairs:
+        torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-9, msg=name)
 
 
 def test_a_year_without_any_figure_is_no_obstacle(texts: dict[str, str], tmp_path: Path) -> None:
