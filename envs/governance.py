@@ -17,7 +17,8 @@ from envs.city import tree, welfare
 from envs.city.dynamics import Dynamics
 from envs.city.indicators import INDICATORS, change, first_values
 from envs.city.levers import baseline_policy
-from envs.city.model import City, CityState, Flows, no_shocks
+from envs.city.model import City, CityState, Flows
+from envs.city.shocks import no_shocks
 from envs.city.valuation import discount_factor, present_value, shadow_prices
 from envs.groups import Group, StepResult
 from envs.scenario import Scenario, Scene

@@ -22,7 +22,7 @@ import envs
 from envs import registry
 from envs.adapters.null import NullCore
 from envs.adapters.sb3 import GovernanceVecEnv
-from envs.city.model import no_shocks
+from envs.city.shocks import no_shocks
 
 Tick = Callable[[], None]
 

@@ -17,7 +17,8 @@ from envs.city.geography import Geography
 from envs.city.levers import Policy
 from envs.city.panel import Economy, Panel
 from envs.city.parameters import Parameters
-from envs.city.ports import Commute, JobOffers, Market, Residents, Roads, Shopping
+from envs.city.ports import Commute, Fiscal, JobOffers, Market, Residents, Roads, Shopping
+from envs.city.shocks import no_shocks
 from envs.city.sizes import BUDGET_NAMES, PRIVATE
 
 _FURNESS = 400
@@ -41,6 +42,7 @@ def first_roads(g: Geography, p: Parameters, like: Tensor) -> tuple[Roads, Tenso
         car_time=infrastructure.car_times(g, pace),
         transit_time=infrastructure.transit_times(g, p, frequency, torch.ones_like(frequency)),
         index=ones,
+        stock=ones,
         frequency=torch.zeros_like(frequency),
     )
     return roads, pace, frequency
@@ -217,7 +219,7 @@ def first_services(
     p: Parameters,
     roads: Roads,
     residents: Residents,
-    policy: Policy,
+    fiscal: Fiscal,
 ) -> tuple[services.ServicesState, services.ServicesFundamentals]:
     """Staff as placed, facilities for the need, and the quality that residents are used to."""
     homes = panel.people.sum(-1)
@@ -233,7 +235,8 @@ def first_services(
         pipe=erlang_steady(p.bdk.delta_fac / 12 * facilities, p.bdk.lag_fac),
         quality=torch.ones_like(staff),
     )
-    use = services.serve(state, fundamentals, g, p, roads, residents, policy)
+    quiet = no_shocks(homes.shape[0], homes.shape[1], homes)
+    use = services.serve(state, fundamentals, g, p, roads, residents, fiscal, quiet)
     return (
         replace(state, quality=use.access),
         replace(fundamentals, quality=use.access, proximity=use.proximity),

@@ -1,4 +1,4 @@
-"""Exogenous dynamics: trends, shocks and crises (MODEL sections 16 and 22.7).
+"""Exogenous dynamics: trends, shocks, crises and chance (MODEL sections 16 and 22.7).
 
 Every row owns its random stream, so that what happens to a row depends on its seed alone.
 The world knows nothing of policy: the same seed gives the same weather to any governor.
@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from envs.city.ports import Shocks
+from envs.city.shocks import EVENTS, SHOCKS, Shocks
 
 CITY_SERIES = ("productivity", "outside", "demand", "floor_cost")
 
@@ -25,7 +25,7 @@ class Preset:
     trend_productivity, trend_outside: mean drift, log points a year; trend_spread: standard
     deviation of the drifts over rows; city, district: standard deviation of the monthly
     innovations of the city-wide and district processes; persistence: monthly AR(1)
-    coefficient; crisis: whether one large event happens.
+    coefficient; crises: how many events of ``EVENTS`` strike in an episode.
     """
 
     trend_productivity: float = 0.0
@@ -34,15 +34,24 @@ class Preset:
     city: float = 0.0
     district: float = 0.0
     persistence: float = 0.97
-    crisis: bool = False
+    crises: int = 0
 
 
 PRESETS: dict[str, Preset] = {
     "steady": Preset(),
     "trend": Preset(0.005, -0.004, 0.004),
     "shocks": Preset(0.005, -0.004, 0.004, city=0.004, district=0.004),
-    "crisis": Preset(0.005, -0.004, 0.004, city=0.004, district=0.004, crisis=True),
+    "crisis": Preset(0.005, -0.004, 0.004, city=0.004, district=0.004, crises=2),
 }
+
+
+@dataclass(frozen=True)
+class Crisis:
+    """An event that is set to strike a row: its name, month, and district where it is local."""
+
+    event: str
+    month: int
+    district: int
 
 
 class Dynamics:
@@ -60,10 +69,12 @@ class Dynamics:
         months: int,
         like: Tensor,
         drift: Tensor | None = None,
+        chance: float = 0.0,
     ) -> None:
         """Args: months: length of an episode; like: gives dtype and device; drift: yearly
         drifts of a twin's rows ``[rows, width]``, in place of the preset's own (a preset
-        without trend ignores them).
+        without trend ignores them); chance: strength of demographic and market noise, 1 for
+        the noise of a city of this size (the stochastic mode), 0 for the mean field.
 
         Raises:
             ValueError: unknown preset.
@@ -74,6 +85,8 @@ class Dynamics:
         self.districts = districts
         self.months = months
         self.width = len(CITY_SERIES) + 2 * districts
+        self.crises: list[tuple[Crisis, ...]] = [()] * rows
+        self._chance = chance
         self._like = like
         self._learnt = drift if preset != "steady" else None
         self._streams = [np.random.default_rng(row) for row in range(rows)]
@@ -81,6 +94,14 @@ class Dynamics:
         self._drift = like.new_zeros(rows, self.width)
         self._level = like.new_zeros(rows, self.width)
         self._trend = like.new_zeros(rows, self.width)
+        self._events = {
+            name: like.new_zeros(months, rows, *shock.size(districts))
+            for name, shock in SHOCKS.items()
+            if self.preset.crises and name in {event.shock for event in EVENTS.values()}
+        }
+        self._quiet = {
+            name: like.new_zeros(rows, *shock.size(districts)) for name, shock in SHOCKS.items()
+        }
         self._month = torch.zeros(rows, dtype=torch.long, device=like.device)
 
     def seed(self, row: int, seed: int) -> None:
@@ -88,7 +109,7 @@ class Dynamics:
         self._streams[row] = np.random.default_rng(np.random.SeedSequence(seed))
 
     def reset(self, rows: Sequence[int]) -> None:
-        """Start new episodes: draw trends, innovations and the crisis of each row."""
+        """Start new episodes: draw trends, innovations and the crises of each row."""
         if not rows:
             return
         p = self.preset
@@ -101,8 +122,8 @@ class Dynamics:
             drift[k, 0] = p.trend_productivity + p.trend_spread * rng.standard_normal()
             drift[k, 1] = p.trend_outside + p.trend_spread * rng.standard_normal()
             noise[:, k] = rng.standard_normal((self.months, self.width)) * scale
-            if p.crisis:
-                self._strike(rng, noise[:, k])
+            if p.crises:
+                self._strike(row, rng)
         index = torch.as_tensor(rows, device=self._like.device)
         self._noise[:, index] = torch.as_tensor(noise).to(self._like)
         yearly = torch.as_tensor(drift).to(self._like)
@@ -111,32 +132,57 @@ class Dynamics:
         self._trend[index] = 0
         self._month[index] = 0
 
-    def _strike(self, rng: np.random.Generator, noise: np.ndarray) -> None:
-        """Add one large event to the innovations ``[months, width]`` of a row."""
-        month = int(rng.integers(12, max(13, self.months // 2)))
-        kind = rng.integers(3)
-        city, districts = len(CITY_SERIES), self.districts
-        if kind == 0:
-            noise[month, city + int(rng.integers(districts))] -= 0.35
-        elif kind == 1:
-            noise[month, 1] -= 0.10
-        else:
-            noise[month, 2] -= 0.08
-            noise[month, city + districts :] -= 0.03
+    def _strike(self, row: int, rng: np.random.Generator) -> None:
+        """Draw the crises of a row: different events, each in its month and place."""
+        names = rng.choice(list(EVENTS), min(self.preset.crises, len(EVENTS)), replace=False)
+        last = max(min(12, self.months - 1) + 1, self.months // 2)
+        for series in self._events.values():
+            series[:, row] = 0
+        drawn = []
+        for name in names:
+            event = EVENTS[str(name)]
+            crisis = Crisis(
+                event.name,
+                int(rng.integers(min(12, self.months - 1), last)),
+                int(rng.integers(self.districts)) if event.local else 0,
+            )
+            after = torch.arange(self.months - crisis.month).to(self._like)
+            course = torch.exp(-after / event.fade) if event.fade else (after == 0).to(self._like)
+            path = self._events[event.shock][crisis.month :, row]
+            if path.dim() > 1:
+                path = path[:, crisis.district] if event.local else path.T
+            path += event.size * course
+            drawn.append(crisis)
+        self.crises[row] = tuple(drawn)
 
     def advance(self) -> Shocks:
         """Shocks of the next month, one row each."""
         rows = torch.arange(self._level.shape[0], device=self._level.device)
-        draw = self._noise[self._month.clamp_max(self.months - 1), rows]
-        self._level = self.preset.persistence * self._level + draw
+        month = self._month.clamp_max(self.months - 1)
+        self._level = self.preset.persistence * self._level + self._noise[month, rows]
         self._trend = self._trend + self._drift
         self._month = self._month + 1
         now = self._level + self._trend
         city = len(CITY_SERIES)
-        return Shocks(
-            productivity=now[:, :1] + now[:, city : city + self.districts],
-            amenity=now[:, city + self.districts :],
-            outside=now[:, 1],
-            demand=now[:, 2],
-            floor_cost=now[:, 3],
-        )
+        shocks = self._quiet | {
+            "productivity": now[:, :1] + now[:, city : city + self.districts],
+            "amenity": now[:, city + self.districts :],
+            "outside": now[:, 1],
+            "demand": now[:, 2],
+            "floor_cost": now[:, 3],
+        }
+        for name, series in self._events.items():
+            shocks[name] = shocks[name] + series[month, rows]
+        if self._chance:
+            shocks |= self._draw()
+        return shocks
+
+    def _draw(self) -> Shocks:
+        """This month's noise, from each row's own stream."""
+        drawn = {}
+        for name, shock in SHOCKS.items():
+            if shock.kind == "noise":
+                size = shock.size(self.districts)
+                noise = np.stack([rng.standard_normal(size) for rng in self._streams])
+                drawn[name] = self._chance * torch.as_tensor(noise).to(self._like)
+        return drawn

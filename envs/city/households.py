@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from envs.city.levers import LEVERS, Policy
+from envs.city.levers import LEVERS
 from envs.city.parameters import Parameters
-from envs.city.ports import Commute, Income, Market, Residents, ServiceUse
+from envs.city.ports import Commute, Fiscal, Income, Market, Residents, ServiceUse
 
 _LEAST = 0.05
 _SHARP = 40.0
@@ -30,23 +30,21 @@ def budget(
     residents: Residents,
     market: Market,
     pay: Tensor,
-    policy: Policy,
     services: ServiceUse,
-    keep_income: Tensor,
-    dividend: Tensor,
+    fiscal: Fiscal,
 ) -> Income:
     """Gross, net and disposable income per resident ``[B, D, K]``.
 
     Args:
         pay: ``[B, D, K]`` expected pay of an efficiency unit by residence.
-        keep_income: ``[B]`` share of pay kept. dividend: ``[B]`` k$ per resident.
 
     Quasi-rents and quasi-profits are not part of a resident's budget: they belong to owners,
     who keep them whoever moves in (MODEL section 22.3), and enter welfare there.
     """
-    efficiency = p.bd.efficiency.unsqueeze(1)
+    policy, efficiency = fiscal.policy, p.bd.efficiency.unsqueeze(1)
+    dividend = fiscal.dividend / residents.people.sum((1, 2))
     gross = efficiency * (f.participation * market.effort).reshape(-1, 1, 1) * pay
-    net = gross * keep_income.reshape(-1, 1, 1)
+    net = gross * fiscal.keep_income.reshape(-1, 1, 1)
     rebate = (policy["rebate"] * f.money.unsqueeze(-1)).unsqueeze(1)
     burden = p.b.compliance * (policy["audit"] - LEVERS["audit"].default)
     extra = (rebate + dividend.reshape(-1, 1, 1) - services.fees) / net - burden.reshape(-1, 1, 1)

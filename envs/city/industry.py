@@ -9,12 +9,23 @@ from torch import Tensor
 
 from envs.city.functions import FLOOR, ces_match, diminishing, mix, pull, push, saturate
 from envs.city.geography import Geography
-from envs.city.levers import Policy
 from envs.city.parameters import Parameters
-from envs.city.ports import Commute, Income, JobOffers, Market, Residents, Roads, Shocks, Shopping
+from envs.city.ports import (
+    Commute,
+    Fiscal,
+    Income,
+    JobOffers,
+    Market,
+    Residents,
+    Roads,
+    Settlement,
+    Shopping,
+    Staffing,
+)
+from envs.city.shocks import Shocks
 from envs.city.sizes import PRIVATE
 
-LOCAL = 2
+MANUFACTURING, LOCAL = 0, 2
 
 
 @dataclass(frozen=True)
@@ -89,19 +100,24 @@ def log_productivity(
 ) -> Tensor:
     """Log total factor productivity ``[B, D, P]``."""
     density = torch.log(spill_density(geography, s.employed) / f.spill)
-    common = shocks.productivity + p.bd.g_road * torch.log(roads.index) + s.knowledge.unsqueeze(-1)
+    common = (
+        shocks["productivity"] + p.bd.g_road * torch.log(roads.index) + s.knowledge.unsqueeze(-1)
+    )
     return (
         f.productivity
         + p.bdk.agglomeration * density.unsqueeze(-1)
         + s.establishments.unsqueeze(1)
         + common.unsqueeze(-1)
+        - p.bdk.contact_trade * shocks["contact"].reshape(-1, 1, 1)
     )
 
 
 def log_prices(s: IndustryState, shocks: Shocks) -> Tensor:
     """Log output prices ``[B, D, P]``: two tradables, one local price."""
     districts = s.price_local.shape[-1]
-    export = (s.price_export + shocks.demand.unsqueeze(-1)).unsqueeze(1).expand(-1, districts, -1)
+    export = (
+        (s.price_export + shocks["demand"].unsqueeze(-1)).unsqueeze(1).expand(-1, districts, -1)
+    )
     return torch.cat([export, torch.log(s.price_local).unsqueeze(-1)], -1)
 
 
@@ -112,15 +128,11 @@ def post(
     p: Parameters,
     roads: Roads,
     residents: Residents,
+    staffing: Staffing,
+    fiscal: Fiscal,
     shocks: Shocks,
-    staff: Tensor,
-    keep_income: Tensor,
 ) -> JobOffers:
-    """Labour demand at sticky wages, rents and capital, and the pull of each workplace.
-
-    Args:
-        staff: ``[B, D]`` public staff wanted. keep_income: ``[B]`` share of pay kept after tax.
-    """
+    """Labour demand at sticky wages, rents and capital, and the pull of each workplace."""
     productivity = log_productivity(s, f, geography, p, roads, shocks)
     price = log_prices(s, shocks)
     labour, floor = p.bdk.share_labour, p.bdk.share_floor
@@ -137,8 +149,8 @@ def post(
         )
         / capital_share
     )
-    demand = torch.cat([labour * torch.exp(log_sales) / wage, staff.unsqueeze(-1)], -1)
-    net = s.wage * s.finding * (keep_income / f.wage).reshape(-1, 1, 1)
+    demand = torch.cat([labour * torch.exp(log_sales) / wage, staffing.staff.unsqueeze(-1)], -1)
+    net = s.wage * s.finding * (fiscal.keep_income / f.wage).reshape(-1, 1, 1)
     total = demand.sum((1, 2)).reshape(-1, 1, 1)
     jobs = f.workplace * demand * net**p.bdk.eps / total
     return JobOffers(
@@ -158,14 +170,14 @@ def clear(
     residents: Residents,
     offers: JobOffers,
     commuting: Commute,
-    keep_income: Tensor,
+    fiscal: Fiscal,
 ) -> Market:
     """Match labour, produce, and split sales into wages, floor rent and profit.
 
     Hours respond to the net-of-tax rate with elasticity ``el_hours``; utility does not
     count the lost pay, since leisure makes up for it at the margin.
     """
-    hours = p.b.el_hours * torch.log(keep_income / f.keep_income)
+    hours = p.b.el_hours * torch.log(fiscal.keep_income / f.keep_income)
     effort = torch.exp(s.skill + hours)
     units = commuting.workers * p.bdk.efficiency * effort.reshape(-1, 1, 1)
     supply = offers.supply(units)
@@ -185,18 +197,22 @@ def clear(
     output = torch.exp(log_output)
     sales = output * torch.exp(offers.price)
     wages = s.wage * employed
+    profit = sales * (1 - floor) - wages[..., :PRIVATE]
+    kept = profit * fiscal.keep_business.unsqueeze(1)
     return Market(
         employed=employed,
         rate=rate,
         pay=pay,
         sales=sales,
         output=output,
-        profit=sales * (1 - floor) - wages[..., :PRIVATE],
+        profit=profit,
         floor=(sales * floor).sum(-1),
         wages=wages,
         effort=effort,
         skill=s.skill,
         jobs=employed.sum(-1) * f.heads / effort.unsqueeze(-1),
+        capital=s.capital,
+        surplus=(kept - f.user_cost * s.capital).sum((1, 2)),
     )
 
 
@@ -216,12 +232,11 @@ def shop(
     )
 
 
-def profit_surplus(
-    s: IndustryState, f: IndustryFundamentals, market: Market, keep_business: Tensor
-) -> Tensor:
-    """Profits after tax beyond the user cost of capital ``[B]`` k$/month."""
-    kept = market.profit * keep_business.unsqueeze(1)
-    return (kept - f.user_cost * s.capital).sum((1, 2))
+def closed(s: IndustryState, shocks: Shocks) -> Tensor:
+    """Share of capital ``[B, D, P]`` that closes this month: plants, not offices or shops."""
+    lost = torch.zeros_like(s.capital)
+    lost[..., MANUFACTURING] = shocks["closure"]
+    return lost
 
 
 def advance(
@@ -231,19 +246,15 @@ def advance(
     market: Market,
     offers: JobOffers,
     shopping: Shopping,
-    policy: Policy,
-    keep_business: Tensor,
-    subsidy: Tensor,
-    scale: Tensor,
+    fiscal: Fiscal,
+    settlement: Settlement,
+    shocks: Shocks,
 ) -> IndustryState:
-    """Wages, beliefs, capital and knowledge of the next month.
-
-    Args:
-        keep_business: ``[B, P]`` share of profits kept. subsidy: ``[B, D, P]`` 1/month.
-        scale: ``[B]`` paid over requested spending of this governor.
-    """
+    """Wages, beliefs, capital and knowledge of the next month."""
+    policy, keep_business = fiscal.policy, fiscal.keep_business
+    scale = settlement.scale["industry"]
     supply = market.employed / market.rate.clamp_min(FLOOR)
-    returns = market.profit / s.capital * keep_business.unsqueeze(1) + subsidy
+    returns = market.profit / s.capital * keep_business.unsqueeze(1) + fiscal.subsidy
     expected = s.expected_return + p.bdk.gain_f * (returns - s.expected_return)
     scarcity = (s.capital.sum(1) / f.total_capital) ** (1 / p.bd.eps_k)
     pace = p.bdk.delta_k / 12
@@ -257,7 +268,8 @@ def advance(
         wage=s.wage * (offers.demand / supply.clamp_min(FLOOR)).clamp_min(FLOOR) ** p.bdk.eta_w,
         finding=s.finding + p.bdk.gain_e * (market.rate - s.finding),
         employed=market.employed.sum(-1),
-        capital=s.capital * (1 - pace + pace * growth) + seed * (1 - s.capital / f.capital),
+        capital=s.capital * (1 - pace + pace * growth - closed(s, shocks))
+        + seed * (1 - s.capital / f.capital),
         expected_return=expected,
         establishments=s.establishments
         + (p.bd.el_business * net - s.establishments) / p.bd.lag_business,

@@ -9,9 +9,9 @@ from torch import Tensor
 
 from envs.city.functions import diminishing, erlang, pull, saturate, soft_cap
 from envs.city.geography import Geography
-from envs.city.levers import Policy
 from envs.city.parameters import Parameters
-from envs.city.ports import Commute, Market, Residents, Roads, Traffic
+from envs.city.ports import Commute, Fiscal, Market, Residents, Roads, Settlement, Traffic
+from envs.city.shocks import Shocks
 
 MANUFACTURING = 0
 
@@ -91,13 +91,17 @@ def service_level(
     geography: Geography,
     p: Parameters,
     residents: Residents,
+    shocks: Shocks,
 ) -> Roads:
     """Times and the road index per head, at begin-of-month stocks."""
     people = residents.people.sum((1, 2))
+    stock = s.road / f.road
+    avoided = 1 + p.b.contact_transit * shocks["contact"]
     return Roads(
         car_time=car_times(geography, s.pace),
-        transit_time=transit_times(geography, p, s.frequency, s.crowding),
-        index=s.road / f.road / (people / f.people).unsqueeze(-1),
+        transit_time=transit_times(geography, p, s.frequency, s.crowding * avoided),
+        index=stock / (people / f.people).unsqueeze(-1),
+        stock=stock,
         frequency=torch.log(s.frequency / p.b.frequency),
     )
 
@@ -137,10 +141,12 @@ def load(
     commuting: Commute,
     market: Market,
     residents: Residents,
+    shocks: Shocks,
 ) -> Traffic:
     """Traffic on each reservoir, transit ridership, and the air."""
     work = commute_vehicle_km(geography, p, commuting.car)
     other = p.bd.nonwork * (s.pace / f.pace) ** (-p.bd.nonwork_el)
+    other = other * torch.exp(-p.bd.contact_trips * shocks["contact"].unsqueeze(-1))
     goods = market.sales[..., MANUFACTURING].sum(-1) / f.output
     vehicle_km = work * (1 + other) + p.bd.freight * f.vehicle_km * goods.unsqueeze(-1)
     emissions = emissions_by_source(p, f, s, vehicle_km, market, residents)
@@ -164,12 +170,11 @@ def advance(
     f: InfrastructureFundamentals,
     p: Parameters,
     traffic: Traffic,
-    policy: Policy,
-    upkeep_scale: Tensor,
-    scale: Tensor,
+    fiscal: Fiscal,
+    settlement: Settlement,
 ) -> InfrastructureState:
-    """Perceived times, stocks and condition; ``upkeep_scale`` ``[B, D]`` and ``scale`` ``[B]``
-    are paid over requested spending."""
+    """Perceived times, stocks and condition, as far as they are paid."""
+    policy, scale = fiscal.policy, settlement.scale["infrastructure"]
     paid = scale.unsqueeze(-1)
     wear = p.bd.delta_g / 12
     road_pipe, built = erlang(s.road_pipe, wear * f.road * policy["road"] * paid, p.bd.lag_g)
@@ -181,7 +186,9 @@ def advance(
     )
     target = congested_pace(p, s.condition, traffic.load)
     use = p.bd.wear_fixed + (1 - p.bd.wear_fixed) * traffic.load / f.load
-    upkeep = saturate(policy["maintenance"] * upkeep_scale, torch.ones_like(paid), p.bd.cap_upkeep)
+    upkeep = saturate(
+        policy["maintenance"] * settlement.upkeep_scale, torch.ones_like(paid), p.bd.cap_upkeep
+    )
     crowd = traffic.ridership / f.ridership / (s.frequency / p.b.frequency)
     return InfrastructureState(
         pace=s.pace + p.bd.gain_tau * (target - s.pace),

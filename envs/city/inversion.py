@@ -15,10 +15,11 @@ import torch
 from envs.city import calibration, households, industry, services, travel, treasury
 from envs.city.geography import build_geography
 from envs.city.levers import baseline_policy
-from envs.city.model import City, CityState, Fundamentals, no_shocks
+from envs.city.model import City, CityState, Fundamentals
 from envs.city.panel import Panel, first_economy
 from envs.city.parameters import Parameters
 from envs.city.ports import Residents
+from envs.city.shocks import no_shocks
 
 
 def invert(panel: Panel, p: Parameters) -> City:
@@ -29,28 +30,29 @@ def invert(panel: Panel, p: Parameters) -> City:
     policy = baseline_policy(b, districts, panel.jobs.dtype, panel.jobs.device)
     e = first_economy(panel, p)
     fiscal = calibration.first_fiscal(p, policy, e.money)
-    keep_income, keep_business = treasury.kept(fiscal)
+    announcement = treasury.announce(fiscal, p, policy, policy)
+    keep_income, keep_business = announcement.keep_income, announcement.keep_business
+    quiet = no_shocks(b, districts, ones)
 
     t = travel.travel_fundamentals(g, p, e.city_wage, e.participation)
     roads, pace, frequency = calibration.first_roads(g, p, ones)
-    toll, fare = policy["toll"] * e.money.unsqueeze(-1), policy["fare"] * e.money
+    fare = policy["fare"] * e.money
     offers, workplace = calibration.first_offers(e, t, p, roads, people, keep_income, fare)
-    commuting = travel.commute(t, g, p, roads, offers, people, toll, fare)
+    home_floor = p.bd.floor_home * people.sum(-1)
+    residents = Residents(people, home_floor, e.work_floor, ones, e.work_rent)
+    commuting = travel.commute(t, g, p, roads, offers, residents, announcement, quiet)
     s_industry, f_industry = calibration.first_industry(
         e, panel, g, workplace, offers.affinity, keep_income, keep_business
     )
     s_infra, f_infra = calibration.first_infrastructure(e, panel, g, p, commuting, pace, frequency)
-
-    home_floor = p.bd.floor_home * people.sum(-1)
-    residents = Residents(people, home_floor, e.work_floor, ones, e.work_rent)
-    s_services, f_services = calibration.first_services(e, panel, g, p, roads, residents, policy)
-    use = services.serve(s_services, f_services, g, p, roads, residents, policy)
-    market = industry.clear(s_industry, f_industry, p, residents, offers, commuting, keep_income)
+    s_services, f_services = calibration.first_services(
+        e, panel, g, p, roads, residents, announcement
+    )
+    use = services.serve(s_services, f_services, g, p, roads, residents, announcement, quiet)
+    market = industry.clear(s_industry, f_industry, p, residents, offers, commuting, announcement)
     f_households = households.HouseholdFundamentals(e.participation, e.money)
     pay = travel.expected_pay(commuting, market.pay)
-    income = households.budget(
-        f_households, p, residents, market, pay, policy, use, keep_income, fiscal.dividend
-    )
+    income = households.budget(f_households, p, residents, market, pay, use, announcement)
     shopping = industry.shop(s_industry, f_industry, p, roads, income)
     f_industry = replace(f_industry, local_scale=calibration.local_scale(market, shopping))
     s_infra, f_infra = calibration.first_air(s_infra, f_infra, g, p, market, residents)

@@ -142,6 +142,16 @@ def enforce(
     return result
 
 
+def announced(
+    in_force: Policy, requested: Mapping[str, Tensor], rows: int | None = None
+) -> Policy:
+    """Where each instrument is headed: the request, or the setting in force without one."""
+    result = dict(in_force)
+    for name, target in requested.items():
+        result[name] = target if rows is None else torch.cat([target, in_force[name][rows:]])
+    return result
+
+
 def parse_settings(settings: Mapping[str, float]) -> dict[str, float]:
     """Check lever settings in physical units.
 

@@ -24,10 +24,11 @@ from envs.city import (
     tree,
 )
 from envs.city.geography import Geography
-from envs.city.levers import LEVERS, enforce
+from envs.city.levers import announced, enforce
 from envs.city.parameters import Parameters
 from envs.city.ports import (
     Commute,
+    Fiscal,
     Income,
     JobOffers,
     Market,
@@ -35,11 +36,13 @@ from envs.city.ports import (
     Roads,
     ServiceUse,
     Settlement,
-    Shocks,
     Shopping,
+    Staffing,
     Traffic,
     Value,
 )
+from envs.city.shocks import Shocks
+from envs.city.wiring import Held, Wiring
 
 
 @dataclass(frozen=True)
@@ -68,10 +71,12 @@ class Fundamentals:
 
 @dataclass(frozen=True)
 class Flows:
-    """All ports of one month."""
+    """All ports of one month: what replay needs and measures read."""
 
+    fiscal: Fiscal
     residents: Residents
     roads: Roads
+    staffing: Staffing
     offers: JobOffers
     commute: Commute
     market: Market
@@ -81,12 +86,6 @@ class Flows:
     services: ServiceUse
     value: Value
     settlement: Settlement
-
-
-def no_shocks(rows: int, districts: int, like: Tensor) -> Shocks:
-    """Shocks frozen at zero."""
-    zero, zeros = like.new_zeros(rows), like.new_zeros(rows, districts)
-    return Shocks(zeros, zeros, zero, zero, zero)
 
 
 @dataclass(frozen=True)
@@ -152,6 +151,7 @@ class City:
         shocks: Shocks,
         mode: str = "pooled",
         governed: int | None = None,
+        held: Mapping[str, Held] | None = None,
     ) -> tuple[CityState, Flows]:
         """Advance one month.
 
@@ -159,175 +159,178 @@ class City:
             state: rows ``[B, ...]``.
             requested: levers in physical units, ``[B, *lever shape]``; a lever that is
                 absent stays as it is in force.
-            shocks: exogenous logs.
+            shocks: what the world does (``envs.city.shocks``).
             mode: how the treasury rations requests (``treasury.MODES``).
             governed: number of leading rows that ``requested`` covers (default: all); the
                 levers of the others stay as they are in force.
+            held: ports that are frozen, ruled or replayed (``envs.city.coupling``); a block
+                whose ports are all held keeps its state.
 
         Returns:
             The next state and the ports of the month.
         """
         g, p, f = self.geography, self.parameters, self.fundamentals
         before = state.treasury.policy
-        policy = enforce(before, requested, governed)
-        fiscal = replace(state.treasury, policy=policy)
-        keep_income, keep_business = treasury.kept(fiscal)
+        public = replace(state.treasury, policy=enforce(before, requested, governed))
+        port = Wiring(held or {})
 
-        residents = planning.residents(state.planning)
-        roads = infrastructure.service_level(
-            state.infrastructure, f.infrastructure, g, p, residents
+        fiscal = port(
+            "fiscal",
+            lambda: treasury.announce(public, p, before, announced(before, requested, governed)),
         )
-        offers = industry.post(
-            state.industry,
-            f.industry,
-            g,
-            p,
-            roads,
-            residents,
-            shocks,
-            state.services.staff.sum(-1),
-            keep_income,
+        residents = port("residents", lambda: planning.residents(state.planning))
+        roads = port(
+            "roads",
+            lambda: infrastructure.service_level(
+                state.infrastructure, f.infrastructure, g, p, residents, shocks
+            ),
         )
-        money = f.treasury.money
-        commuting = travel.commute(
-            f.travel,
-            g,
-            p,
-            roads,
-            offers,
-            residents.people,
-            policy["toll"] * money.unsqueeze(-1),
-            policy["fare"] * money,
+        staffing = port("staffing", lambda: services.staffing(state.services))
+        offers = port(
+            "offers",
+            lambda: industry.post(
+                state.industry, f.industry, g, p, roads, residents, staffing, fiscal, shocks
+            ),
         )
-        market = industry.clear(
-            state.industry,
-            f.industry,
-            p,
-            residents,
-            offers,
-            commuting,
-            keep_income,
+        commute = port(
+            "commute",
+            lambda: travel.commute(f.travel, g, p, roads, offers, residents, fiscal, shocks),
         )
-        use = services.serve(state.services, f.services, g, p, roads, residents, policy)
-        land_surplus = planning.land_surplus(state.planning, f.planning, p, policy)
-        profit_surplus = industry.profit_surplus(state.industry, f.industry, market, keep_business)
-        income = households.budget(
-            f.households,
-            p,
-            residents,
-            market,
-            travel.expected_pay(commuting, market.pay),
-            policy,
-            use,
-            keep_income,
-            treasury.dividend_per_head(fiscal, residents.people.sum((1, 2))),
+        market = port(
+            "market",
+            lambda: industry.clear(
+                state.industry, f.industry, p, residents, offers, commute, fiscal
+            ),
         )
-        shopping = industry.shop(state.industry, f.industry, p, roads, income)
-        traffic = infrastructure.load(
-            state.infrastructure, f.infrastructure, g, p, commuting, market, residents
+        use = port(
+            "services",
+            lambda: services.serve(
+                state.services, f.services, g, p, roads, residents, fiscal, shocks
+            ),
         )
+        income = port(
+            "income",
+            lambda: households.budget(
+                f.households,
+                p,
+                residents,
+                market,
+                travel.expected_pay(commute, market.pay),
+                use,
+                fiscal,
+            ),
+        )
+        shopping = port(
+            "shopping", lambda: industry.shop(state.industry, f.industry, p, roads, income)
+        )
+        traffic = port(
+            "traffic",
+            lambda: infrastructure.load(
+                state.infrastructure, f.infrastructure, g, p, commute, market, residents, shocks
+            ),
+        )
+        value = port(
+            "value",
+            lambda: self._value(
+                state,
+                residents,
+                roads,
+                commute,
+                market,
+                use,
+                income,
+                shopping,
+                traffic,
+                fiscal,
+                shocks,
+            ),
+        )
+        settlement = port(
+            "settlement",
+            lambda: treasury.settle(
+                public,
+                f.treasury,
+                p,
+                fiscal,
+                residents,
+                market,
+                roads,
+                value,
+                treasury.collect(
+                    f.treasury, p, fiscal, residents, market, income, commute, use, value
+                ),
+                mode,
+            ),
+        )
+        after = CityState(
+            planning=planning.advance(
+                state.planning, f.planning, p, market, income, value, fiscal, shocks
+            )
+            if port.moves("planning")
+            else state.planning,
+            industry=industry.advance(
+                state.industry, f.industry, p, market, offers, shopping, fiscal, settlement, shocks
+            )
+            if port.moves("industry")
+            else state.industry,
+            services=services.advance(state.services, f.services, p, use, fiscal, settlement)
+            if port.moves("services")
+            else state.services,
+            infrastructure=infrastructure.advance(
+                state.infrastructure, f.infrastructure, p, traffic, fiscal, settlement
+            )
+            if port.moves("infrastructure")
+            else state.infrastructure,
+            treasury=treasury.advance(public, p, settlement)
+            if port.moves("treasury")
+            else state.treasury,
+        )
+        return after, Flows(**port.ports)
+
+    def _value(
+        self,
+        state: CityState,
+        residents: Residents,
+        roads: Roads,
+        commute: Commute,
+        market: Market,
+        use: ServiceUse,
+        income: Income,
+        shopping: Shopping,
+        traffic: Traffic,
+        fiscal: Fiscal,
+        shocks: Shocks,
+    ) -> Value:
+        """Utility of every place by planning, and the same as people experience it."""
+        g, p, f = self.geography, self.parameters, self.fundamentals
         utility = planning.value(
             state.planning,
             f.planning,
             g,
             p,
-            commuting,
+            commute,
             market,
             income,
             shopping,
             use,
             traffic,
             roads,
+            fiscal,
             shocks,
-            policy,
-            policy["fare"] - LEVERS["fare"].default,
         )
-        property_value, land_value = planning.property_values(state.planning, f.planning, p, policy)
-        value = Value(
+        property_value, land_value = planning.property_values(
+            state.planning, f.planning, p, fiscal.policy
+        )
+        return Value(
             utility=utility,
             welfare=households.experienced(
-                p, commuting, income, f.travel.value_of_time, utility, f.travel.participation
+                p, commute, income, f.travel.value_of_time, utility, f.travel.participation
             ),
-            land_surplus=land_surplus,
-            profit_surplus=profit_surplus,
+            land_surplus=planning.land_surplus(state.planning, f.planning, p, fiscal.policy),
+            profit_surplus=market.surplus,
             property_value=property_value,
+            land_value=land_value,
         )
-        revenue = treasury.collect(
-            fiscal,
-            f.treasury,
-            p,
-            residents,
-            market,
-            income,
-            commuting,
-            use,
-            property_value,
-            land_value,
-            before["release"],
-        )
-        settlement = treasury.settle(
-            fiscal,
-            f.treasury,
-            p,
-            residents,
-            market,
-            revenue,
-            property_value,
-            state.industry.capital,
-            state.infrastructure.road / f.infrastructure.road,
-            mode,
-        )
-        scale = settlement.scale
-        after = CityState(
-            planning=planning.advance(
-                state.planning, f.planning, p, market, income, utility, shocks, policy
-            ),
-            industry=industry.advance(
-                state.industry,
-                f.industry,
-                p,
-                market,
-                offers,
-                shopping,
-                policy,
-                keep_business,
-                treasury.effective_subsidy(p, policy),
-                scale["industry"],
-            ),
-            services=services.advance(
-                state.services,
-                f.services,
-                p,
-                use,
-                policy,
-                settlement.staff_scale,
-                scale["services"],
-            ),
-            infrastructure=infrastructure.advance(
-                state.infrastructure,
-                f.infrastructure,
-                p,
-                traffic,
-                policy,
-                settlement.upkeep_scale,
-                scale["infrastructure"],
-            ),
-            treasury=treasury.advance(fiscal, p, settlement),
-        )
-        flows = Flows(
-            residents,
-            roads,
-            offers,
-            commuting,
-            market,
-            income,
-            shopping,
-            traffic,
-            use,
-            value,
-            settlement,
-        )
-        return after, flows
 
 
-__all__ = ["City", "CityState", "Flows", "Fundamentals", "no_shocks"]
+__all__ = ["City", "CityState", "Flows", "Fundamentals"]

@@ -128,6 +128,7 @@ _INDUSTRY = (
     Parameter("rate_know", 0.01, 0.002, 0.05, "1/month", ASSUMED, "adjustment of knowledge and skills", "industry"),
     Parameter("el_business", (0.15, 0.15, 0.15), -1, 2, "-", "Suarez Serrato & Zidar 2016; solved: neutral prior", "log productivity lost per log business net-of-tax rate", "industry", "private", solved=True),
     Parameter("lag_business", 60.0, 24, 120, "months", "Suarez Serrato & Zidar 2016", "lag of establishments' response to business tax", "industry"),
+    Parameter("contact_trade", (0.02, 0.01, 0.15), 0, 1, "log points", ASSUMED, "productivity lost by private sector where all contact is avoided", "industry", "private"),
     Parameter("leak_subsidy", 150.0, 0, 1000, "-", ASSUMED, "share of a capital subsidy lost to mimicry, per unit of subsidy rate", "industry"),
 )
 
@@ -148,6 +149,7 @@ _SERVICES = (
     Parameter("fee_semi", 8.0, 1, 20, "1/k$", ASSUMED, "semi-elasticity of visits to fees (at the default wage)", "services"),
     Parameter("om_fee", (0.06, 0.06, 0.06, 0.06), -5, 5, "log points", "solved: neutral prior", "welfare weight of needs that fees leave unmet", "services", "service", solved=True),
     Parameter("power_access", (3.0, 1.0, 2.0, 4.0), 1, 8, "-", "Luo & Wang 2003", "distance decay by service, multiples of decay_access", "services", "service"),
+    Parameter("contact_visits", (0.0, 0.3, 0.0, -0.3), -1, 1, "log points", ASSUMED, "change of need by service in a pandemic", "services", "service"),
     Parameter("staff_split", (0.45, 0.30, 0.15, 0.10), 0.01, 0.9, "share", ASSUMED, "public staff by service", "services", "service"),
     Parameter("staff_by_home", 0.6, 0, 1, "share", ASSUMED, "share of staff placed by residents, the rest by jobs", "services"),
     Parameter("rate_staff", 0.1, 0.02, 0.5, "1/month", ASSUMED, "speed of hiring", "services"),
@@ -178,6 +180,8 @@ _INFRASTRUCTURE = (
     Parameter("frequency", 8.0, 2, 30, "veh/h", ASSUMED, "service frequency in the first year", "infrastructure"),
     Parameter("crowding", 0.15, 0, 0.5, "-", "Li & Hensher 2011", "crowding penalty", "infrastructure"),
     Parameter("gain_crowd", 0.3, 0.05, 1, "1/month", ASSUMED, "gain of perceived crowding", "infrastructure"),
+    Parameter("contact_transit", 1.0, 0, 4, "share", ASSUMED, "extra disutility of shared vehicles where all contact is avoided", "infrastructure"),
+    Parameter("contact_trips", 0.5, 0, 2, "log points", ASSUMED, "other trips forgone where all contact is avoided", "infrastructure"),
     Parameter("rate_transit", 0.05, 0.02, 0.3, "1/month", ASSUMED, "speed of changes in frequency", "infrastructure"),
     Parameter("om_transit", 0.09, -0.1, 0.2, "log points", "solved: neutral prior", "value of frequency to trips other than commutes", "infrastructure", solved=True),
     Parameter("om_fare", -0.23, -20, 20, "-", "solved: neutral prior", "welfare weight of trips other than commutes that fares price out", "infrastructure", solved=True),

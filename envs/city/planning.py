@@ -13,15 +13,17 @@ from envs.city.levers import LEVERS, Policy
 from envs.city.parameters import Parameters
 from envs.city.ports import (
     Commute,
+    Fiscal,
     Income,
     Market,
     Residents,
     Roads,
     ServiceUse,
-    Shocks,
     Shopping,
     Traffic,
+    Value,
 )
+from envs.city.shocks import Shocks
 
 
 @dataclass(frozen=True)
@@ -123,14 +125,12 @@ def value(
     services: ServiceUse,
     traffic: Traffic,
     roads: Roads,
+    fiscal: Fiscal,
     shocks: Shocks,
-    policy: Policy,
-    fare_change: Tensor,
 ) -> Tensor:
-    """Instantaneous decision utility of each place ``[B, D, K]`` in log consumption.
-
-    ``fare_change`` ``[B]`` is the fare over today's, at the unit wage, k$.
-    """
+    """Instantaneous decision utility of each place ``[B, D, K]`` in log consumption."""
+    policy = fiscal.policy
+    fare_change = policy["fare"] - LEVERS["fare"].default
     people = s.people.sum(-1)
     density = (s.home_floor + s.work_floor) / (f.home_floor + f.work_floor)
     place = (
@@ -142,7 +142,7 @@ def value(
         - p.bd.om_release * policy["release"]
         - p.bd.om_mix * (policy["mix"] - LEVERS["mix"].default)
         - p.bd.zoning_friction * (torch.log(policy["far"]) ** 2 + torch.log(policy["mix"]) ** 2)
-        + shocks.amenity
+        + shocks["amenity"]
         + (p.b.om_transit * roads.frequency - p.b.om_fare * fare_change + market.skill).unsqueeze(
             -1
         )
@@ -174,12 +174,13 @@ def advance(
     p: Parameters,
     market: Market,
     income: Income,
-    utility: Tensor,
+    worth: Value,
+    fiscal: Fiscal,
     shocks: Shocks,
-    policy: Policy,
 ) -> PlanningState:
     """Beliefs, rents, building and moves of the month."""
-    perceived = s.perceived + p.bdk.gain_v * (utility - s.perceived)
+    policy = fiscal.policy
+    perceived = s.perceived + p.bdk.gain_v * (worth.utility - s.perceived)
     housing = p.bd.housing_share * (s.people * income.disposable).sum(-1)
     tax, allowed = policy["property_tax"], (1 + policy["release"]) * policy["far"]
     wear = p.bd.delta_h / 12
@@ -199,10 +200,10 @@ def advance(
         new_rent = rent * pressure**p.bd.eta_r
         momentum = 12 * p.bd.eta_r * torch.log(pressure)
         new_growth = growth + p.bd.gain_r * (momentum - growth)
-        worth = price(new_rent, user_cost(p, user, new_growth, tax))
+        price_now = price(new_rent, user_cost(p, user, new_growth, tax))
         marginal = cost * (floor / (start * allowed * zoned)) ** (1 / p.bd.eps_h)
-        marginal = marginal * torch.exp(shocks.floor_cost).unsqueeze(-1)
-        starts = wear * floor * saturate(worth / marginal, p.bd.xi_h, p.bd.cap_h)
+        marginal = marginal * torch.exp(shocks["floor_cost"]).unsqueeze(-1)
+        starts = wear * floor * saturate(price_now / marginal, p.bd.xi_h, p.bd.cap_h)
         new_pipe, done = erlang(pipe, starts, p.bd.lag_h)
         return new_rent, (1 - wear) * floor + done, new_pipe, new_growth
 
@@ -230,10 +231,11 @@ def advance(
     )
     shares, inclusive = location_choice(p, perceived, s.home_floor)
     everyone = s.people.sum(1)
-    gap = (inclusive - f.outside - shocks.outside.unsqueeze(-1)) / p.bd.migration_bound
+    gap = (inclusive - f.outside - shocks["outside"].unsqueeze(-1)) / p.bd.migration_bound
     arrivals = p.bd.chi * everyone * p.bd.migration_bound * torch.tanh(gap)
     movers = p.bdk.mobility * s.people
-    arriving = (movers.sum(1) + arrivals).unsqueeze(1)
+    wave = shocks["arrivals"].unsqueeze(-1) * everyone
+    arriving = (movers.sum(1) + arrivals + wave).unsqueeze(1)
     return PlanningState(
         people=s.people - movers + shares * arriving,
         perceived=perceived,

@@ -17,18 +17,22 @@ _LEAST = 1e-18
 
 
 @dataclass(frozen=True)
-class Shocks:
-    """Exogenous state of the world this month, in logs (written by the dynamics).
+class Fiscal:
+    """What the treasury lets the city know at the start of the month (treasury.announce).
 
-    productivity: ``[B, D]``; amenity: ``[B, D]`` utility; outside: ``[B]`` utility elsewhere;
-    demand: ``[B]`` log price of exports; floor_cost: ``[B]`` log construction cost.
+    policy: instruments in force; announced: where each is headed (what governors asked for);
+    released: ``[B, D]`` land released this month, share of stock; keep_income: ``[B]`` and
+    keep_business: ``[B, P]`` shares kept after tax; subsidy: ``[B, D, P]`` that reaches real
+    capital, 1/month; dividend: ``[B]`` k$ that all residents share.
     """
 
-    productivity: Tensor
-    amenity: Tensor
-    outside: Tensor
-    demand: Tensor
-    floor_cost: Tensor
+    policy: dict[str, Tensor]
+    announced: dict[str, Tensor]
+    released: Tensor
+    keep_income: Tensor
+    keep_business: Tensor
+    subsidy: Tensor
+    dividend: Tensor
 
 
 @dataclass(frozen=True)
@@ -51,13 +55,22 @@ class Roads:
     """Level of service (infrastructure).
 
     car_time, transit_time: ``[B, D, D]`` minutes; index: ``[B, D]`` roads per head,
-    baseline 1; frequency: ``[B]`` log of frequency over baseline; pollution: ``[B, D]``.
+    baseline 1; stock: ``[B, L]`` roads, baseline 1; frequency: ``[B]`` log of frequency over
+    baseline.
     """
 
     car_time: Tensor
     transit_time: Tensor
     index: Tensor
+    stock: Tensor
     frequency: Tensor
+
+
+@dataclass(frozen=True)
+class Staffing:
+    """Staff that public services employ (services.staffing): ``[B, D]`` efficiency units."""
+
+    staff: Tensor
 
 
 @dataclass(frozen=True)
@@ -117,7 +130,8 @@ class Market:
     pay: ``[B, D, K]`` expected pay of an efficiency unit by workplace; sales: ``[B, D, P]``
     k$/month; output: ``[B, D, P]`` volume; profit: ``[B, D, P]`` capital income; floor:
     ``[B, D]`` floor bill of firms; wages: ``[B, D, S]`` wage bill; effort: ``[B]``
-    efficiency per head over baseline; skill: ``[B]`` log of skills; jobs: ``[B, D]`` heads.
+    efficiency per head over baseline; skill: ``[B]`` log of skills; jobs: ``[B, D]`` heads;
+    capital: ``[B, D, P]`` k$; surplus: ``[B]`` profits after tax beyond the user cost, k$/month.
     """
 
     employed: Tensor
@@ -131,6 +145,8 @@ class Market:
     effort: Tensor
     skill: Tensor
     jobs: Tensor
+    capital: Tensor
+    surplus: Tensor
 
 
 @dataclass(frozen=True)
@@ -195,7 +211,8 @@ class Value:
 
     utility: ``[B, D, K]`` instantaneous decision utility, log consumption; welfare:
     ``[B, D, K]`` the same with experienced weights; land_surplus, profit_surplus: ``[B]``
-    quasi-rents and quasi-profits, k$/month; property_value: ``[B, D]`` k$.
+    quasi-rents and quasi-profits, k$/month; property_value, land_value: ``[B, D]`` k$ of all
+    property and of the land under it.
     """
 
     utility: Tensor
@@ -203,6 +220,7 @@ class Value:
     land_surplus: Tensor
     profit_surplus: Tensor
     property_value: Tensor
+    land_value: Tensor
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from torch import Tensor
 
 from envs.city.functions import FLOOR, ces, ces_match, erlang
 from envs.city.geography import Geography
-from envs.city.levers import Policy
 from envs.city.parameters import Parameters
-from envs.city.ports import Residents, Roads, ServiceUse
+from envs.city.ports import Fiscal, Residents, Roads, ServiceUse, Settlement, Staffing
+from envs.city.shocks import Shocks
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,11 @@ class ServicesFundamentals:
     quality: Tensor
     proximity: Tensor
     money: Tensor
+
+
+def staffing(s: ServicesState) -> Staffing:
+    """Staff that the services employ or want to."""
+    return Staffing(s.staff.sum(-1))
 
 
 def target_weights(people: Tensor, targeting: Tensor) -> Tensor:
@@ -70,18 +75,20 @@ def serve(
     p: Parameters,
     roads: Roads,
     residents: Residents,
-    policy: Policy,
+    fiscal: Fiscal,
+    shocks: Shocks,
 ) -> ServiceUse:
     """Demand, queues, quality and access this month.
 
     A visit is worth the same money to every type, so that targeting gains nothing in money
     and matters to a welfare that is averse to inequality (MODEL section 22.7).
     """
-    people = residents.people
+    people, policy = residents.people, fiscal.policy
     weights = target_weights(people, policy["targeting"])
     use = torch.exp(-p.bd.fee_semi * policy["fee"])
     fee = policy["fee"] * f.money.unsqueeze(-1)
-    visits = (p.bd.visits * use).unsqueeze(1)
+    illness = torch.exp(p.bd.contact_visits * shocks["contact"].unsqueeze(-1))
+    visits = (p.bd.visits * use * illness).unsqueeze(1)
     by_service = weights.transpose(1, 2).contiguous()
     demand = torch.matmul(people, by_service.transpose(1, 2)) * visits
 
@@ -122,14 +129,13 @@ def advance(
     f: ServicesFundamentals,
     p: Parameters,
     use: ServiceUse,
-    policy: Policy,
-    staff_scale: Tensor,
-    scale: Tensor,
+    fiscal: Fiscal,
+    settlement: Settlement,
 ) -> ServicesState:
-    """Hiring, building and perceived quality; ``staff_scale`` ``[B, D]`` and ``scale`` ``[B]`` are
-    paid over requested spending."""
-    paid = scale.reshape(-1, 1, 1)
-    hired = f.staff * policy["staff"] * staff_scale.unsqueeze(-1)
+    """Hiring, building and perceived quality, as far as they are paid."""
+    policy = fiscal.policy
+    paid = settlement.scale["services"].reshape(-1, 1, 1)
+    hired = f.staff * policy["staff"] * settlement.staff_scale.unsqueeze(-1)
     wear = p.bdk.delta_fac / 12
     starts = wear * f.facilities * policy["facilities"] * paid
     pipe, done = erlang(s.pipe, starts, p.bdk.lag_fac)

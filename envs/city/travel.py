@@ -15,7 +15,8 @@ from torch import Tensor
 
 from envs.city.geography import Geography
 from envs.city.parameters import Parameters
-from envs.city.ports import Commute, JobOffers, Roads
+from envs.city.ports import Commute, Fiscal, JobOffers, Residents, Roads
+from envs.city.shocks import Shocks
 
 #: Car, transit, active.
 MODES = 3
@@ -25,12 +26,14 @@ MODES = 3
 class TravelFundamentals:
     """What inversion fixes about travel.
 
-    value_of_time: ``[b, K]`` k$/min; participation: ``[b]`` workers per resident;
-    car_static, active_kernel: ``[b, D, D]``; car_money: ``[b, D, D]`` k$/trip.
+    value_of_time: ``[b, K]`` k$/min; participation: ``[b]`` workers per resident; money:
+    ``[b]`` local wage over the unit of money levers; car_static, active_kernel: ``[b, D, D]``;
+    car_money: ``[b, D, D]`` k$/trip.
     """
 
     value_of_time: Tensor
     participation: Tensor
+    money: Tensor
     car_static: Tensor
     active_kernel: Tensor
     car_money: Tensor
@@ -48,6 +51,7 @@ def travel_fundamentals(
     return TravelFundamentals(
         value_of_time=value_of_time,
         participation=participation,
+        money=wage / p.b.wage_unit,
         car_static=-p.bdk.ke * car_money / typical + constant[:, 0].reshape(-1, 1, 1),
         active_kernel=torch.exp(
             -p.bdk.ke * geography.active_time + constant[:, 2].reshape(-1, 1, 1)
@@ -62,18 +66,22 @@ def commute(
     p: Parameters,
     roads: Roads,
     offers: JobOffers,
-    people: Tensor,
-    toll: Tensor,
-    fare: Tensor,
+    residents: Residents,
+    fiscal: Fiscal,
+    shocks: Shocks,
 ) -> Commute:
-    """Workplace and mode choice of ``people`` ``[B, D, K]``.
+    """Workplace and mode choice of the residents.
 
-    Args:
-        toll: ``[B, D]`` k$ per vehicle that ends in the district.
-        fare: ``[B]`` k$ per trip.
+    The toll is paid per vehicle that ends in a district, the fare per trip.
     """
+    people = residents.people
+    toll = fiscal.policy["toll"] * f.money.unsqueeze(-1)
+    fare = fiscal.policy["fare"] * f.money
     ke, fares = p.bdk.ke, fare.reshape(-1, 1, 1)
-    car_kernel = torch.exp(f.car_static - ke * roads.car_time)
+    fuel = torch.exp(shocks["fuel"]).reshape(-1, 1, 1)
+    typical = f.value_of_time.mean(-1).reshape(-1, 1, 1)
+    dearer = (fuel - 1) / typical * f.car_money
+    car_kernel = torch.exp(f.car_static - ke * (roads.car_time + dearer))
     transit_kernel = torch.exp(p.bd.mode_constant[:, 1].reshape(-1, 1, 1) - ke * roads.transit_time)
     kernel = _beside(car_kernel, transit_kernel, f.active_kernel)
     per_trip = toll.unsqueeze(1) / p.bdk.occupancy
@@ -91,7 +99,7 @@ def commute(
     flows = kernel[..., by_road] * torch.matmul(n, weight[..., by_road])
     car, transit = flows.chunk(2, -1)
     minutes = kernel * _beside(roads.car_time, roads.transit_time, geography.active_time)
-    paid = (f.car_money + per_trip, fares.expand_as(transit))
+    paid = (fuel * f.car_money + per_trip, fares.expand_as(transit))
     money = kernel[..., by_road] * _beside(*paid)
     return Commute(
         phi=phi,

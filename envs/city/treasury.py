@@ -11,7 +11,17 @@ from torch.nn.functional import softplus
 from envs.city.functions import ces_match
 from envs.city.levers import LEVERS, Policy
 from envs.city.parameters import Parameters
-from envs.city.ports import Commute, Income, Market, Residents, ServiceUse, Settlement
+from envs.city.ports import (
+    Commute,
+    Fiscal,
+    Income,
+    Market,
+    Residents,
+    Roads,
+    ServiceUse,
+    Settlement,
+    Value,
+)
 from envs.city.sizes import BUDGET_NAMES, PRIVATE
 
 _LEAST = 0.05
@@ -79,14 +89,27 @@ def kept(s: TreasuryState) -> tuple[Tensor, Tensor]:
     return income, business
 
 
-def dividend_per_head(s: TreasuryState, people: Tensor) -> Tensor:
-    """Last month's surplus per resident ``[B]`` k$; ``people`` ``[B]`` are this month's."""
-    return s.dividend / people
-
-
 def effective_subsidy(p: Parameters, policy: Policy) -> Tensor:
     """Subsidy rate that reaches real capital ``[B, D, P]``: mimicry takes a growing share."""
     return policy["subsidy"] / (1 + p.bdk.leak_subsidy * policy["subsidy"])
+
+
+def announce(s: TreasuryState, p: Parameters, before: Policy, announced: Policy) -> Fiscal:
+    """What the city learns of taxes, transfers and plans at the start of the month.
+
+    Args:
+        s: with this month's instruments. before: last month's. announced: where they head.
+    """
+    keep_income, keep_business = kept(s)
+    return Fiscal(
+        policy=s.policy,
+        announced=announced,
+        released=s.policy["release"] - before["release"],
+        keep_income=keep_income,
+        keep_business=keep_business,
+        subsidy=effective_subsidy(p, s.policy),
+        dividend=s.dividend,
+    )
 
 
 def _wages(f: TreasuryFundamentals, market: Market) -> Tensor:
@@ -124,33 +147,30 @@ def requests(
 
 
 def collect(
-    s: TreasuryState,
     f: TreasuryFundamentals,
     p: Parameters,
+    fiscal: Fiscal,
     residents: Residents,
     market: Market,
     income: Income,
     commuting: Commute,
     services: ServiceUse,
-    property_value: Tensor,
-    land_value: Tensor,
-    previous_release: Tensor,
+    value: Value,
 ) -> dict[str, Tensor]:
     """Revenue by source ``[B]`` k$/month; the grant follows residents and their earning power."""
-    policy, people = s.policy, residents.people.sum((1, 2))
-    keep_income, keep_business = kept(s)
-    sold = policy["release"] - previous_release
+    policy, people = fiscal.policy, residents.people.sum((1, 2))
+    keep_income, keep_business = fiscal.keep_income, fiscal.keep_business
     units = (residents.people.sum(1) * p.bd.efficiency).sum(-1)
     earning = p.b.grant_earnings
     growth = (1 - earning) * people / f.people + earning * units / f.units - 1
     return {
         "income_tax": (residents.people * income.gross).sum((1, 2)) * (1 - keep_income),
         "business_tax": (market.profit.sum(1) * (1 - keep_business)).sum(-1),
-        "property_tax": (policy["property_tax"] / 12 * property_value).sum(-1),
+        "property_tax": (policy["property_tax"] / 12 * value.property_value).sum(-1),
         "fares": commuting.fares,
         "tolls": commuting.tolls,
         "fees": (residents.people * services.fees).sum((1, 2)),
-        "land_sales": (sold * land_value).sum(-1),
+        "land_sales": (fiscal.released * value.land_value).sum(-1),
         "grant": f.grant + p.b.grant_per_head * f.budget * growth,
     }
 
@@ -216,12 +236,12 @@ def settle(
     s: TreasuryState,
     f: TreasuryFundamentals,
     p: Parameters,
+    fiscal: Fiscal,
     residents: Residents,
     market: Market,
+    roads: Roads,
+    value: Value,
     revenue: dict[str, Tensor],
-    property_value: Tensor,
-    capital: Tensor,
-    road: Tensor,
     mode: str,
 ) -> Settlement:
     """Compare revenue with the requests and pay what can be paid.
@@ -230,16 +250,13 @@ def settle(
     the budget (lever ``budget_split``); ``boards``, each district pays staff and maintenance
     from its own property tax and its first-year grant; ``soft``, every request is paid from
     outside and debt stands still (ceteris-paribus studies only).
-
-    Args:
-        capital: ``[B, D, P]`` k$. road: ``[B, D]`` road stock over baseline.
     """
-    policy, people = s.policy, residents.people.sum((1, 2))
+    policy, people, road = fiscal.policy, residents.people.sum((1, 2)), roads.stock
     wages = _wages(f, market)
     boards = board_requests(f, p, policy, wages, road)
     asked = requests(f, p, policy, boards, people)
     rebates = f.money * (residents.people.sum(1) * policy["rebate"]).sum(-1)
-    subsidies = (policy["subsidy"] * capital).sum((1, 2))
+    subsidies = (policy["subsidy"] * market.capital).sum((1, 2))
     total = torch.stack(list(revenue.values())).sum(0)
     senior = asked["fixed"] + rebates + subsidies
     interest = (p.b.interest + p.b.spread * torch.sigmoid(s.debt / f.budget * _SHARP)) * s.debt
@@ -262,7 +279,7 @@ def settle(
         local = torch.stack([boards[line] for line in BOARD_LINES]).sum(0)
         before = board_requests(f, p, f.policy, torch.ones_like(wages), torch.ones_like(road))
         grant = torch.stack([before[line] for line in BOARD_LINES]).sum(0) - f.property_tax
-        own = policy["property_tax"] / 12 * property_value + grant
+        own = policy["property_tax"] / 12 * value.property_value + grant
         ration = _by_board(p, available, request, own, local)
     extras = {
         "rebates": rebates,

@@ -11,8 +11,8 @@ from torch.utils.checkpoint import checkpoint
 
 from envs.city import tree, welfare
 from envs.city.levers import LEVERS, Policy, baseline_policy
-from envs.city.model import City, CityState, no_shocks
-from envs.city.ports import Shocks
+from envs.city.model import City, CityState
+from envs.city.shocks import Shocks, no_shocks
 from envs.city.sizes import BUDGET_NAMES, PRIVATE, SECTOR_NAMES, SERVICE_NAMES
 
 MONTHS = 360

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from envs.city.model import City, Flows, no_shocks
+from envs.city.model import City, Flows
 from envs.city.parameters import Parameters
+from envs.city.shocks import no_shocks
 
 RAWLS = 20.0
 ATKINSON = {"utilitarian": 0.0, "nash": 1.0, "atkinson": 2.0, "rawls": RAWLS}

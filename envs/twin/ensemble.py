@@ -16,7 +16,7 @@ from envs.city.inversion import Panel, invert
 from envs.city.levers import baseline_policy
 from envs.city.model import City, CityState
 from envs.city.parameters import TABLE, Parameters, Value
-from envs.city.ports import Shocks
+from envs.city.shocks import Shocks, no_shocks
 from envs.twin.operators import OPERATORS
 from envs.twin.settings import Process, TwinSettings
 
@@ -46,8 +46,14 @@ class World:
 
     def shocks(self) -> Shocks:
         """The levels as shocks of a month."""
-        zero = torch.zeros_like(self.outside)
-        return Shocks(self.productivity, self.amenity, self.outside, zero, self.floor_cost)
+        rows, districts = self.productivity.shape
+        quiet = no_shocks(rows, districts, self.productivity)
+        return quiet | {
+            "productivity": self.productivity,
+            "amenity": self.amenity,
+            "outside": self.outside,
+            "floor_cost": self.floor_cost,
+        }
 
 
 @dataclass(frozen=True)
@@ -183,9 +189,9 @@ def drift(
 def base_quantities(members: Members, series: tuple[str, ...]) -> Tensor:
     """Log model quantities of the first year ``[N, V, D]``."""
     with torch.no_grad():
-        zero = torch.zeros_like(members.world.outside)
-        zeros = torch.zeros_like(members.world.productivity)
-        _, flows = members.city.step(members.city.start, {}, Shocks(zeros, zeros, zero, zero, zero))
+        like = members.world.productivity
+        quiet = no_shocks(like.shape[0], like.shape[1], like)
+        _, flows = members.city.step(members.city.start, {}, quiet)
         return torch.stack(
             [
                 torch.log(OPERATORS[name].quantity(members.city, members.city.start, flows))

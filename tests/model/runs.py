@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from envs.city.levers import LEVERS, Policy, baseline_policy
-from envs.city.model import City, CityState, Flows, no_shocks
+from envs.city.model import City, CityState, Flows
+from envs.city.shocks import no_shocks
 
 Setting = float | Sequence[float] | Tensor
 

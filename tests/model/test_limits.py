@@ -16,10 +16,11 @@ from envs.city import industry, infrastructure, planning, treasury
 from envs.city.cities import build
 from envs.city.functions import ces, ces_match, diminishing, saturate, soft_cap
 from envs.city.levers import LEVERS, baseline_policy, enforce
-from envs.city.model import City, no_shocks
+from envs.city.model import City
 from envs.city.panel import Panel
 from envs.city.parameters import Parameters
 from envs.city.ports import Roads
+from envs.city.shocks import no_shocks
 from tests.model.runs import months, policy
 
 
@@ -49,7 +50,6 @@ def single(growth: float) -> tuple[float, float]:
     """Log changes of rent and floor in the long run when incomes of one district grow."""
     city = small(1)
     quiet = no_shocks(1, 1, city.start.planning.home_rent)
-    today = policy(city, {})
     (_, _, flows), *_ = months(city, {}, 1)
     income = replace(flows.income, disposable=flows.income.disposable * math.exp(growth))
     closed = Parameters(city.parameters.values | {"chi": torch.zeros(1, dtype=torch.float64)})
@@ -61,9 +61,9 @@ def single(growth: float) -> tuple[float, float]:
             closed,
             flows.market,
             income,
-            state.perceived,
+            replace(flows.value, utility=state.perceived),
+            flows.fiscal,
             quiet,
-            today,
         )
     start = city.start.planning
     return (
@@ -127,9 +127,9 @@ def test_beliefs_forget_at_a_constant_rate(nine: City) -> None:
             nine.parameters,
             flows.market,
             flows.income,
-            truth,
+            replace(flows.value, utility=truth),
+            flows.fiscal,
             quiet,
-            policy(nine, {}),
         )
         torch.testing.assert_close(truth - state.perceived, 0.1 * 0.92**month + 0 * truth)
     audit = nine.initial().treasury
@@ -160,21 +160,9 @@ def test_commuting_is_the_joint_logit_over_workplaces_and_modes(nine: City) -> N
     """Shares of the factorised kernels are those of the written-out multinomial logit."""
     (_, _, flows), *_ = months(nine, policy(nine, {"toll": 0.004}), 3)
     *_, (before, after, flows) = months(nine, policy(nine, {"toll": 0.004}), 3)
-    p, f = nine.parameters, nine.fundamentals
+    f = nine.fundamentals
     people, toll = before.planning.people, after.treasury.policy["toll"]
-    quiet = no_shocks(1, 9, before.planning.home_rent)
-    fiscal = replace(before.treasury, policy=after.treasury.policy)
-    offers = industry.post(
-        before.industry,
-        f.industry,
-        nine.geography,
-        p,
-        flows.roads,
-        flows.residents,
-        quiet,
-        before.services.staff.sum(-1),
-        treasury.kept(fiscal)[0],
-    )
+    offers = flows.offers
     ke, occupancy = 0.07, 1.3
     vot = f.travel.value_of_time[0]
     cost = 0.25e-3 * nine.geography.distance[0] / occupancy

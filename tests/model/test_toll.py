@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from envs.city import welfare
-from envs.city.model import City, no_shocks
+from envs.city.model import City
+from envs.city.shocks import no_shocks
 from tests.model.runs import months, policy
 
 TOLLS = (0.0, 0.0005, 0.001, 0.002, 0.003, 0.004, 0.006, 0.010)

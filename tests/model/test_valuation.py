@@ -11,8 +11,9 @@ from torch import Tensor
 from envs.city import welfare
 from envs.city.cities import synthetic_cities, with_parameters
 from envs.city.levers import LEVERS
-from envs.city.model import City, no_shocks
+from envs.city.model import City
 from envs.city.neutrality import COST_OF_FUNDS
+from envs.city.shocks import no_shocks
 from envs.city.valuation import (
     Margins,
     costates,

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from envs.city import planning, welfare
-from envs.city.model import City, Flows, no_shocks
+from envs.city.model import City, Flows
+from envs.city.shocks import no_shocks
 from envs.city.welfare import WEIGHTS, equally_distributed
 from tests.model.runs import months, policy
 

@@ -79,7 +79,7 @@ def test_inverted_london_is_what_was_observed(london: CityPackage, founded: Firs
 
 
 def _calm(city):  # type: ignore[no-untyped-def]
-    from envs.city.model import no_shocks
+    from envs.city.shocks import no_shocks
 
     like = city.start.planning.home_rent
     return no_shocks(*like.shape, like)

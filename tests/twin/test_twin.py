@@ -179,7 +179,7 @@ def test_a_year_without_any_figure_is_no_obstacle(texts: dict[str, str], tmp_pat
 
 def test_today_s_ensemble_is_a_calibrated_city_that_goes_on(twin: Twin) -> None:
     """Its first month under today's policy equals the twin's, drifted world included."""
-    from envs.city.model import no_shocks
+    from envs.city.shocks import no_shocks
 
     city = posterior_city(twin)
     assert city.rows == made_up.MEMBERS
