@@ -39,7 +39,8 @@ def invert(panel: Panel, p: Parameters) -> City:
     fare = policy["fare"] * e.money
     offers, workplace = calibration.first_offers(e, t, p, roads, people, keep_income, fare)
     home_floor = p.bd.floor_home * people.sum(-1)
-    residents = Residents(people, home_floor, e.work_floor, ones, e.work_rent)
+    still = torch.zeros_like(ones)
+    residents = Residents(people, home_floor, e.work_floor, ones, e.work_rent, still, still)
     commuting = travel.commute(t, g, p, roads, offers, residents, announcement, quiet)
     s_industry, f_industry = calibration.first_industry(
         e, panel, g, workplace, offers.affinity, keep_income, keep_business

@@ -232,17 +232,7 @@ class City:
         value = port(
             "value",
             lambda: self._value(
-                state,
-                residents,
-                roads,
-                commute,
-                market,
-                use,
-                income,
-                shopping,
-                traffic,
-                fiscal,
-                shocks,
+                residents, roads, commute, market, use, income, shopping, traffic, fiscal, shocks
             ),
         )
         settlement = port(
@@ -289,7 +279,6 @@ class City:
 
     def _value(
         self,
-        state: CityState,
         residents: Residents,
         roads: Roads,
         commute: Commute,
@@ -301,13 +290,13 @@ class City:
         fiscal: Fiscal,
         shocks: Shocks,
     ) -> Value:
-        """Utility of every place by planning, and the same as people experience it."""
+        """Worth of every place, as people decide and as they experience it."""
         g, p, f = self.geography, self.parameters, self.fundamentals
         utility = planning.value(
-            state.planning,
             f.planning,
             g,
             p,
+            residents,
             commute,
             market,
             income,
@@ -319,14 +308,14 @@ class City:
             shocks,
         )
         property_value, land_value = planning.property_values(
-            state.planning, f.planning, p, fiscal.policy
+            residents, f.planning, p, fiscal.policy
         )
         return Value(
             utility=utility,
             welfare=households.experienced(
                 p, commute, income, f.travel.value_of_time, utility, f.travel.participation
             ),
-            land_surplus=planning.land_surplus(state.planning, f.planning, p, fiscal.policy),
+            land_surplus=planning.land_surplus(residents, f.planning, p, fiscal.policy),
             profit_surplus=market.surplus,
             property_value=property_value,
             land_value=land_value,

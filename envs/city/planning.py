@@ -70,6 +70,8 @@ def residents(s: PlanningState) -> Residents:
         work_floor=s.work_floor,
         home_rent=s.home_rent,
         work_rent=s.work_rent,
+        home_growth=s.home_growth,
+        work_growth=s.work_growth,
     )
 
 
@@ -84,16 +86,14 @@ def price(rent: Tensor, user: Tensor) -> Tensor:
     return 12 * rent / user
 
 
-def land_surplus(
-    s: PlanningState, f: PlanningFundamentals, p: Parameters, policy: Policy
-) -> Tensor:
+def land_surplus(r: Residents, f: PlanningFundamentals, p: Parameters, policy: Policy) -> Tensor:
     """Quasi-rents of land and floor net of property tax ``[B]`` k$/month (MODEL section 22.3)."""
     tax = policy["property_tax"]
     share = p.bd.eps_h / (1 + p.bd.eps_h)
-    total = torch.zeros_like(s.home_rent)
+    total = torch.zeros_like(r.home_rent)
     kinds = (
-        (s.home_rent, s.home_floor, s.home_growth, f.home_cost, f.home_user, f.home_floor),
-        (s.work_rent, s.work_floor, s.work_growth, f.work_cost, f.work_user, f.work_floor),
+        (r.home_rent, r.home_floor, r.home_growth, f.home_cost, f.home_user, f.home_floor),
+        (r.work_rent, r.work_floor, r.work_growth, f.work_cost, f.work_user, f.work_floor),
     )
     for rent, floor, growth, cost, user, start in kinds:
         scarcity = (floor / (start * (1 + policy["release"]))) ** (1 / p.bd.eps_h)
@@ -104,20 +104,20 @@ def land_surplus(
 
 
 def property_values(
-    s: PlanningState, f: PlanningFundamentals, p: Parameters, policy: Policy
+    r: Residents, f: PlanningFundamentals, p: Parameters, policy: Policy
 ) -> tuple[Tensor, Tensor]:
     """Value of all property and of the land under it ``[B, D]`` k$."""
     tax = policy["property_tax"]
-    homes = price(s.home_rent, user_cost(p, f.home_user, s.home_growth, tax)) * s.home_floor
-    works = price(s.work_rent, user_cost(p, f.work_user, s.work_growth, tax)) * s.work_floor
+    homes = price(r.home_rent, user_cost(p, f.home_user, r.home_growth, tax)) * r.home_floor
+    works = price(r.work_rent, user_cost(p, f.work_user, r.work_growth, tax)) * r.work_floor
     return homes + works, (homes + works) / (1 + p.bd.eps_h)
 
 
 def value(
-    s: PlanningState,
     f: PlanningFundamentals,
     geography: Geography,
     p: Parameters,
+    residents: Residents,
     commuting: Commute,
     market: Market,
     income: Income,
@@ -131,10 +131,10 @@ def value(
     """Instantaneous decision utility of each place ``[B, D, K]`` in log consumption."""
     policy = fiscal.policy
     fare_change = policy["fare"] - LEVERS["fare"].default
-    people = s.people.sum(-1)
-    density = (s.home_floor + s.work_floor) / (f.home_floor + f.work_floor)
+    people = residents.people.sum(-1)
+    density = (residents.home_floor + residents.work_floor) / (f.home_floor + f.work_floor)
     place = (
-        -p.bd.housing_share * torch.log(s.home_rent)
+        -p.bd.housing_share * torch.log(residents.home_rent)
         - p.bd.loc_share * shopping.price_index
         - p.bd.om_pol * (traffic.pollution - 1)
         + p.bd.dens_weight * p.bd.eta_dens * torch.log(people / f.people)
@@ -147,7 +147,7 @@ def value(
             -1
         )
     )
-    own_kind = s.people / people.unsqueeze(-1) - f.mix
+    own_kind = residents.people / people.unsqueeze(-1) - f.mix
     return (
         torch.log(commuting.phi) / p.bdk.eps
         + torch.log(income.disposable / income.net)

@@ -40,7 +40,7 @@ class Residents:
     """Who lives where (planning).
 
     people: ``[B, D, K]``; home_floor, work_floor: ``[B, D]`` m2; home_rent, work_rent:
-    ``[B, D]`` k$/m2/month.
+    ``[B, D]`` k$/m2/month; home_growth, work_growth: ``[B, D]`` rent growth expected, 1/yr.
     """
 
     people: Tensor
@@ -48,6 +48,8 @@ class Residents:
     work_floor: Tensor
     home_rent: Tensor
     work_rent: Tensor
+    home_growth: Tensor
+    work_growth: Tensor
 
 
 @dataclass(frozen=True)
@@ -207,7 +209,7 @@ class ServiceUse:
 
 @dataclass(frozen=True)
 class Value:
-    """Worth of living somewhere (planning.value and households).
+    """Worth of living somewhere (planning.value and households; a pure function of ports).
 
     utility: ``[B, D, K]`` instantaneous decision utility, log consumption; welfare:
     ``[B, D, K]`` the same with experienced weights; land_surplus, profit_surplus: ``[B]``

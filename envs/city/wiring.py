@@ -12,7 +12,8 @@ from envs.city import tree
 
 T = TypeVar("T")
 
-#: Port -> what writes it. Travel and households are pure functions that no block owns.
+#: Port -> what writes it. Travel, households and valuation are pure functions
+#: that no block owns.
 WRITERS: dict[str, str] = {
     "fiscal": "treasury",
     "residents": "planning",
@@ -25,7 +26,7 @@ WRITERS: dict[str, str] = {
     "income": "households",
     "shopping": "industry",
     "traffic": "infrastructure",
-    "value": "planning",
+    "value": "valuation",
     "settlement": "treasury",
 }
 BLOCKS: tuple[str, ...] = ("planning", "industry", "services", "infrastructure", "treasury")
