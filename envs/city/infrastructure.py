@@ -100,7 +100,7 @@ def service_level(
     return Roads(
         car_time=car_times(geography, s.pace),
         transit_time=transit_times(geography, p, s.frequency, s.crowding * avoided),
-        index=stock / (people / f.people).unsqueeze(-1),
+        index=stock / ((people / f.people) ** p.b.road_crowding).unsqueeze(-1),
         stock=stock,
         frequency=torch.log(s.frequency / p.b.frequency),
     )

@@ -24,7 +24,6 @@ from envs.city.ports import (
 )
 from envs.city.sizes import BUDGET_NAMES, PRIVATE
 
-_LEAST = 0.05
 _SHARP = 20.0
 PUBLIC = PRIVATE
 MODES = ("pooled", "departments", "boards", "soft")
@@ -178,13 +177,15 @@ def collect(
 def affordable(p: Parameters, available: Tensor, request: Tensor) -> tuple[Tensor, Tensor]:
     """Paid over requested, and what is left over in the same unit as ``request``.
 
-    The share follows ``min(1, available / request)`` smoothly and never exceeds
-    ``2^(1/rho)``; a surplus is left for a lump-sum dividend.
+    The share follows ``available / request`` smoothly between ``scale_low`` and ``scale_high``
+    and is 1 where they are equal; a surplus is left for a lump-sum dividend.
     """
     raw = available / request
-    ratio = _LEAST + softplus(_SHARP * (raw - _LEAST)) / _SHARP
-    rho = p.b.rho_scale.reshape(-1, *(1,) * (ratio.dim() - 1))
-    scale = 2 ** (1 / rho) * ces_match(torch.ones_like(ratio), ratio, rho)
+    row = (-1, *(1,) * (raw.dim() - 1))
+    low, high, rho = (x.reshape(row) for x in (p.b.scale_low, p.b.scale_high, p.b.rho_scale))
+    ratio = low + softplus(_SHARP * (raw - low)) / _SHARP
+    unit = (1 + high**-rho) ** (1 / rho)
+    scale = unit * ces_match(high.expand_as(ratio), ratio, rho)
     return scale, request * (ratio - scale)
 
 
