@@ -123,23 +123,47 @@ def baseline_policy(
     }
 
 
+def delays(common: Tensor, weight: Tensor) -> dict[str, Tensor]:
+    """Share ``[b]`` of a lever's gap that takes effect each month: its own, or one for all.
+
+    Args:
+        common: ``[b]`` delay that all levers share; weight: ``[b]`` 0 each its own, 1 the common.
+    """
+    own = common.new_tensor([lever.delay for lever in LEVERS.values()])
+    blended = own + weight.unsqueeze(-1) * (common.unsqueeze(-1) - own)
+    return dict(zip(LEVERS, blended.unbind(-1), strict=True))
+
+
 def enforce(
-    in_force: Policy, requested: Mapping[str, Tensor], rows: int | None = None
+    in_force: Policy,
+    requested: Mapping[str, Tensor],
+    rows: int | None = None,
+    paces: Mapping[str, Tensor] | None = None,
 ) -> Policy:
     """One month of the policy pipeline: rate limit, then delay.
 
     Requests beyond ``Lever.rate`` a month are smoothly limited (tanh), then the share
-    ``Lever.delay`` of the gap takes effect. Levers that are not requested stay where
-    they are, and so do all rows but the first ``rows`` (default: every row is governed).
+    ``Lever.delay`` of the gap takes effect, or that of ``paces`` (see ``delays``). Levers that
+    are not requested stay where they are, and so do all rows but the first ``rows`` (default:
+    every row is governed).
     """
     result = dict(in_force)
     for name, target in requested.items():
         lever, now = LEVERS[name], in_force[name]
         governed = now if rows is None else now[:rows]
         gap = lever.rate * torch.tanh((target - governed) / lever.rate)
-        moved = governed + lever.delay * gap
+        if paces is None:
+            moved = governed + lever.delay * gap
+        else:
+            moved = governed + _by_row(paces[name], gap) * gap
         result[name] = moved if rows is None else torch.cat([moved, now[rows:]])
     return result
+
+
+def _by_row(values: Tensor, like: Tensor) -> Tensor:
+    """``values`` ``[b]`` of the rows of ``like`` ``[B, ...]``, ready to multiply it."""
+    shared = values if values.shape[0] == 1 else values[: like.shape[0]]
+    return shared.reshape(-1, *(1,) * (like.dim() - 1))
 
 
 def announced(

@@ -24,7 +24,7 @@ from envs.city import (
     tree,
 )
 from envs.city.geography import Geography
-from envs.city.levers import announced, enforce
+from envs.city.levers import announced, delays, enforce
 from envs.city.parameters import Parameters
 from envs.city.ports import (
     Commute,
@@ -171,7 +171,8 @@ class City:
         """
         g, p, f = self.geography, self.parameters, self.fundamentals
         before = state.treasury.policy
-        public = replace(state.treasury, policy=enforce(before, requested, governed))
+        paces = delays(p.b.delay_common, p.b.delay_weight)
+        public = replace(state.treasury, policy=enforce(before, requested, governed, paces))
         port = Wiring(held or {})
 
         fiscal = port(

@@ -210,6 +210,8 @@ _TREASURY = (
     Parameter("gain_audit", 0.05, 0.01, 0.3, "1/month", ASSUMED, "gain of perceived audit probability", "treasury"),
     Parameter("compliance", -0.019, -1, 2, "log points", "solved: neutral prior", "burden of an audit probability of one, share of income", "treasury", solved=True),
     Parameter("el_hours", 0.15, 0, 0.5, "-", "Saez, Slemrod & Giertz 2012 (ETI 0.12-0.40)", "elasticity of taxable labour to the net-of-tax rate", "industry"),
+    Parameter("delay_common", 0.2, 0.02, 1, "1/month", ASSUMED, "share of the gap between a lever and its request that takes effect each month, where levers share one delay", "treasury"),
+    Parameter("delay_weight", 0.0, 0, 1, "-", ASSUMED, "0 each lever has its own delay, 1 all have the common one", "treasury"),
     Parameter("interest", 0.0025, 0, 0.01, "1/month", ASSUMED, "interest on debt", "treasury"),
     Parameter("spread", 0.001, 0, 0.01, "1/month", ASSUMED, "extra interest on positive debt", "treasury"),
     Parameter("rate_debt", 0.02, 0.005, 0.1, "1/month", ASSUMED, "speed of the debt rule", "treasury"),

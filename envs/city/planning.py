@@ -135,7 +135,7 @@ def value(
     density = (residents.home_floor + residents.work_floor) / (f.home_floor + f.work_floor)
     place = (
         -p.bd.housing_share * torch.log(residents.home_rent)
-        - p.bd.loc_share * shopping.price_index
+        - p.bd.price_weight * p.bd.loc_share * shopping.price_index
         - p.bd.om_pol * (traffic.pollution - 1)
         + p.bd.dens_weight * p.bd.eta_dens * torch.log(people / f.people)
         - p.bd.om_far * torch.log(density)
