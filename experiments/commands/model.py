@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -169,5 +170,11 @@ def _text(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float | int) else str(value)
 
 
+PARTS = ("model_coupling",)
+"""Modules of this package that add commands to `app`."""
+
+
 def register(parent: typer.Typer) -> None:
+    for part in PARTS:
+        import_module(f"experiments.commands.{part}")
     parent.add_typer(app, name="model")
