@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -230,12 +231,7 @@ class City:
                 state.infrastructure, f.infrastructure, g, p, commute, market, residents, shocks
             ),
         )
-        value = port(
-            "value",
-            lambda: self._value(
-                residents, roads, commute, market, use, income, shopping, traffic, fiscal, shocks
-            ),
-        )
+        value = port("value", lambda: self.worth(port.ports, shocks))
         settlement = port(
             "settlement",
             lambda: treasury.settle(
@@ -278,33 +274,25 @@ class City:
         )
         return after, Flows(**port.ports)
 
-    def _value(
-        self,
-        residents: Residents,
-        roads: Roads,
-        commute: Commute,
-        market: Market,
-        use: ServiceUse,
-        income: Income,
-        shopping: Shopping,
-        traffic: Traffic,
-        fiscal: Fiscal,
-        shocks: Shocks,
-    ) -> Value:
-        """Worth of every place, as people decide and as they experience it."""
+    def worth(self, ports: Mapping[str, Any], shocks: Shocks) -> Value:
+        """Worth of every place, as people decide and as they experience it.
+
+        A pure function of the ports written before it, so that it can be asked of any ports.
+        """
         g, p, f = self.geography, self.parameters, self.fundamentals
+        residents, fiscal = ports["residents"], ports["fiscal"]
         utility = planning.value(
             f.planning,
             g,
             p,
             residents,
-            commute,
-            market,
-            income,
-            shopping,
-            use,
-            traffic,
-            roads,
+            ports["commute"],
+            ports["market"],
+            ports["income"],
+            ports["shopping"],
+            ports["services"],
+            ports["traffic"],
+            ports["roads"],
             fiscal,
             shocks,
         )
@@ -314,10 +302,15 @@ class City:
         return Value(
             utility=utility,
             welfare=households.experienced(
-                p, commute, income, f.travel.value_of_time, utility, f.travel.participation
+                p,
+                ports["commute"],
+                ports["income"],
+                f.travel.value_of_time,
+                utility,
+                f.travel.participation,
             ),
             land_surplus=planning.land_surplus(residents, f.planning, p, fiscal.policy),
-            profit_surplus=market.surplus,
+            profit_surplus=ports["market"].surplus,
             property_value=property_value,
             land_value=land_value,
         )

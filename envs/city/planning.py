@@ -234,7 +234,7 @@ def advance(
     gap = (inclusive - f.outside - shocks["outside"].unsqueeze(-1)) / p.bd.migration_bound
     arrivals = p.bd.chi * everyone * p.bd.migration_bound * torch.tanh(gap)
     movers = p.bdk.mobility * s.people
-    wave = shocks["arrivals"].unsqueeze(-1) * everyone
+    wave = shocks["arrivals"] * everyone
     arriving = (movers.sum(1) + arrivals + wave).unsqueeze(1)
     return PlanningState(
         people=s.people - movers + shares * arriving,

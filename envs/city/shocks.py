@@ -16,6 +16,7 @@ from envs.city.sizes import TYPES
 Shocks = dict[str, Tensor]
 AXES: dict[str, tuple[str, ...]] = {
     "": (),
+    "type": ("K",),
     "district": ("D",),
     "district,type": ("D", "K"),
     "district,floor": ("D", "F"),
@@ -56,7 +57,7 @@ SHOCKS: dict[str, Shock] = {
         Shock("floor_cost", "", "level", "log points", "cost of construction", "planning"),
         Shock("contact", "", "event", "share", "avoidance of contact in a pandemic: crowded vehicles, local trade, other trips", "infrastructure"),
         Shock("closure", "district", "event", "share of capital", "manufacturing capital that closes this month", "industry"),
-        Shock("arrivals", "", "event", "share of residents", "people who arrive this month whatever the city offers", "planning"),
+        Shock("arrivals", "type", "event", "share of residents", "people who arrive this month whatever the city offers", "planning"),
         Shock("fuel", "", "event", "log points", "price of fuel", "travel"),
         Shock("moving_noise", "district,type", "noise", "standard normal", "chance in who moves where", "planning"),
         Shock("building_noise", "district,floor", "noise", "standard normal", "chance in building starts", "planning"),
