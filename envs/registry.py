@@ -9,8 +9,7 @@ from typing import Any
 
 import torch
 
-from envs import priors
-from envs.city.cities import synthetic_cities, with_parameters
+from envs import presets
 from envs.city.model import City
 from envs.governance import GovernanceEnv
 from envs.loading import load_city
@@ -22,7 +21,7 @@ from envs.twin import posterior
 
 SCENARIOS: dict[str, type[Scenario]] = {"city_v0": CityV0, "districts_v0": DistrictsV0}
 ENTRY_POINTS = "polislab.scenarios"
-DEFAULT_DISTRICTS = 9
+DEFAULT_DISTRICTS = presets.Preset.districts
 DEFAULT_CITIES = 16
 #: Seeds of different blocks of this size lead to different synthetic cities: evaluation seeds
 #: start at a block that training does not reach.
@@ -45,11 +44,12 @@ def scenario_ids() -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=8)
-def synthetic(block: int, cities: int, districts: int) -> City:
-    """``cities`` synthetic cities with their neutral prior; blocks never share a city."""
+def synthetic(
+    block: int, cities: int, districts: int | None, preset: str = presets.SYNTHETIC
+) -> City:
+    """``cities`` synthetic cities of a preset; blocks never share a city."""
     first = block * BLOCK
-    calibrated = synthetic_cities(range(first, first + cities), districts)
-    return with_parameters(calibrated, priors.read(priors.SYNTHETIC))
+    return presets.cities(preset, range(first, first + cities), districts)
 
 
 def make(
@@ -67,9 +67,10 @@ def make(
 
     Args:
         scenario: name, see ``scenario_ids``.
-        city: "synthetic", a package's name or folder, the folder of a fitted twin (each row a
+        city: a preset of synthetic cities ("synthetic", or "study", the setting of the reference
+            figures), a package's name or folder, the folder of a fitted twin (each row a
             training draw of its posterior), or a calibrated ``City``.
-        districts: size of a synthetic city (default 9).
+        districts: size of a synthetic city (default 9, of the study's 33).
         cities: number of different synthetic cities, or draws of a twin (default 16); row i
             is city ``(seed + i) % cities`` of the block of ``seed``.
         options: options of the scenario.
@@ -92,8 +93,8 @@ def make(
 def resolve(city: CityLike, seed: int, districts: int | None, cities: int | None) -> City:
     """The calibration that ``make`` builds on."""
     count = cities or DEFAULT_CITIES
-    if city == "synthetic":
-        return synthetic(seed // BLOCK, count, districts or DEFAULT_DISTRICTS)
+    if isinstance(city, str) and city in presets.NAMES:
+        return synthetic(seed // BLOCK, count, districts, city)
     if districts is not None:
         raise ValueError(f"districts={districts} only applies to synthetic cities")
     if isinstance(city, City):

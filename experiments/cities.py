@@ -6,11 +6,13 @@ import hashlib
 from pathlib import Path
 
 SYNTHETIC = "synthetic"
+#: Presets of synthetic cities (``envs.presets``), here by name so that no world is imported.
+PRESETS = (SYNTHETIC, "study")
 
 
 def city_fault(city: str) -> str | None:
     """Why a city cannot be used, or nothing."""
-    if city == SYNTHETIC:
+    if city in PRESETS:
         return None
     from envs.twin import posterior
     from envs.twin.packages import PackageError, find_city, read_package
@@ -26,15 +28,17 @@ def city_fault(city: str) -> str | None:
 
 def content_hash(city: str) -> str:
     """Checksum over what a city is made from: its figures, its own parameters, its prior."""
-    from envs import priors
+    from envs import presets, priors
     from envs.loading import MODEL_FILE
     from envs.twin import posterior
     from envs.twin.packages import find_city, read_package
 
-    digest, files = hashlib.sha256(), [priors.SYNTHETIC]
-    if posterior.is_twin(city):
+    digest, files = hashlib.sha256(), []
+    if city in PRESETS:
+        files = [presets.file(city)]
+    elif posterior.is_twin(city):
         files = [Path(city) / posterior.DESCRIPTION, Path(city) / posterior.ENSEMBLE]
-    elif city != SYNTHETIC:
+    else:
         folder = find_city(city)
         digest.update(read_package(folder).content_hash.encode())
         files = [folder / MODEL_FILE, folder / priors.FILE]

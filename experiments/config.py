@@ -17,6 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 import configs
 from agents.schema import SettingsError, closest, read
+from experiments.cities import PRESETS
 from experiments.errors import InputError
 from experiments.settings import AGENTS, TrainSettings
 
@@ -53,7 +54,7 @@ class Config:
             cities: number of different synthetic cities; None leaves it to the configuration.
         """
         options = {key: value for key, value in self.settings.scenario.items() if key != "id"}
-        if self.settings.city == "synthetic":
+        if self.settings.city in PRESETS:
             options["districts"] = self.settings.districts
             options["cities"] = cities or self.settings.cities
         return options | {

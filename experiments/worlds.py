@@ -10,7 +10,7 @@ from torch import Tensor
 
 from envs.city.levers import baseline_policy
 from envs.city.model import City
-from experiments.cities import SYNTHETIC, city_fault
+from experiments.cities import PRESETS, city_fault
 from experiments.errors import InputError
 
 
@@ -45,28 +45,24 @@ class World:
         return policy
 
 
-def load_world(city: str, districts: int = 9, seed: int = 0) -> World:
+def load_world(city: str, districts: int | None = None, seed: int = 0) -> World:
     """The city by name or folder, with its neutral prior.
 
     Args:
-        districts, seed: of a synthetic city.
+        districts, seed: of a synthetic city (districts: as its preset says).
 
     Raises:
         InputError: there is no such city, or its package is broken.
     """
     if fault := city_fault(city):
         raise InputError(f"city: {fault}")
-    from envs import priors
-    from envs.city.cities import synthetic_cities, with_parameters
+    from envs import presets
     from envs.loading import load_city
 
     torch.set_num_threads(1)
-    if city == SYNTHETIC:
-        return World(
-            with_parameters(synthetic_cities([seed], districts), priors.read(priors.SYNTHETIC)),
-            tuple(f"d{index}" for index in range(districts)),
-            f"synthetic city of {districts} districts",
-            "$",
-        )
+    if city in PRESETS:
+        built = presets.cities(city, [seed], districts)
+        codes = tuple(f"d{index}" for index in range(built.districts))
+        return World(built, codes, f"{city} city of {built.districts} districts", "$")
     loaded = load_city(city)
     return World(loaded.city, tuple(loaded.codes), loaded.name, loaded.currency or "$")

@@ -11,14 +11,18 @@ from envs.city.inversion import invert
 from envs.city.model import City
 from envs.city.panel import Panel
 from envs.city.parameters import Parameters, Value
-from envs.city.synthetic import synthetic_panel
+from envs.city.synthetic import PEOPLE_PER_DISTRICT, synthetic_panel
 
 
 def synthetic_cities(
-    seeds: Sequence[int], districts: int, overrides: Mapping[str, Value] | None = None
+    seeds: Sequence[int],
+    districts: int,
+    overrides: Mapping[str, Value] | None = None,
+    people: float | Sequence[float] = PEOPLE_PER_DISTRICT,
+    spread: float | Sequence[float] = 1.0,
 ) -> City:
-    """Calibrated synthetic cities in float64, one row a seed."""
-    panel = synthetic_panel(seeds, districts)
+    """Calibrated synthetic cities in float64, one row a seed (see ``synthetic_panel``)."""
+    panel = synthetic_panel(seeds, districts, people=people, spread=spread)
     return build(panel, overrides)
 
 

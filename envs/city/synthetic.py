@@ -11,11 +11,16 @@ from torch import Tensor
 from envs.city.panel import Panel
 from envs.city.sizes import SECTORS, TYPES
 
-_PEOPLE_PER_DISTRICT = 30_000.0
+#: Residents of a district on average, unless said otherwise.
+PEOPLE_PER_DISTRICT = 30_000.0
 
 
 def synthetic_panel(
-    seeds: Sequence[int], districts: int, dtype: torch.dtype = torch.float64
+    seeds: Sequence[int],
+    districts: int,
+    dtype: torch.dtype = torch.float64,
+    people: float | Sequence[float] = PEOPLE_PER_DISTRICT,
+    spread: float | Sequence[float] = 1.0,
 ) -> Panel:
     """First-year panels of synthetic cities, one row a seed.
 
@@ -24,19 +29,40 @@ def synthetic_panel(
     two sub-centres and log-normal noise break the symmetry, richer types prefer a random
     direction, and knowledge jobs the centre.
 
+    Args:
+        people: residents of a district on average, for all cities or one number a seed; jobs
+            follow.
+        spread: distances over the usual (28 km2 a district), for all cities or one a seed.
+
     Raises:
-        ValueError: fewer than three districts.
+        ValueError: fewer than three districts, or sizes that are not positive.
     """
     if districts < 3:
         raise ValueError(f"districts={districts}: a synthetic city needs at least 3")
+    size = _column(people, len(seeds), "people", dtype) / PEOPLE_PER_DISTRICT
+    length = _column(spread, len(seeds), "spread", dtype)
     rows = [
         _one(np.random.default_rng(np.random.SeedSequence([seed, districts])), districts)
         for seed in seeds
     ]
-    xy, land, people, jobs, sectors = (
+    xy, land, homes, jobs, sectors = (
         torch.as_tensor(np.stack(column), dtype=dtype) for column in zip(*rows, strict=True)
     )
-    return Panel(xy=xy, land=land, people=people, jobs=jobs, sectors=sectors)
+    return Panel(
+        xy=xy * length.unsqueeze(-1),
+        land=land * length**2,
+        people=homes * size.unsqueeze(-1),
+        jobs=jobs * size,
+        sectors=sectors,
+    )
+
+
+def _column(values: float | Sequence[float], rows: int, name: str, dtype: torch.dtype) -> Tensor:
+    """One positive number a row ``[rows, 1]``."""
+    column = torch.as_tensor(values, dtype=dtype).expand(rows).unsqueeze(-1)
+    if not bool((column > 0).all()):
+        raise ValueError(f"{name}={values}: expected positive numbers")
+    return column
 
 
 def _one(rng: np.random.Generator, districts: int) -> tuple[np.ndarray, ...]:
@@ -50,7 +76,7 @@ def _one(rng: np.random.Generator, districts: int) -> tuple[np.ndarray, ...]:
 
     relative = radius / radius.max()
     homes = np.exp(-0.6 * relative + rng.normal(0, 0.25, districts))
-    homes *= districts * _PEOPLE_PER_DISTRICT / homes.sum()
+    homes *= districts * PEOPLE_PER_DISTRICT / homes.sum()
     jobs = np.exp(-1.6 * relative + rng.normal(0, 0.3, districts))
     jobs[rng.choice(districts, 2, replace=False)] *= 1.5
     jobs *= 0.475 * homes.sum() / jobs.sum()

@@ -20,11 +20,12 @@ def simulate(
         ),
     ] = None,
     city: Annotated[
-        str, typer.Option(help="synthetic, a name of `city list`, or a package's folder.")
+        str, typer.Option(help="synthetic, study, a name of `city list`, or a package's folder.")
     ] = "synthetic",
     districts: Annotated[
-        int, typer.Option(min=3, max=400, help="Districts of a synthetic city.")
-    ] = 9,
+        int | None,
+        typer.Option(min=3, max=400, help="Districts of a synthetic city (9; of the study 33)."),
+    ] = None,
     months: Annotated[int, typer.Option(min=1, max=1200, help="Months to simulate.")] = 60,
     dynamics: Annotated[
         str, typer.Option(help="How the fundamentals move: steady, trend, shocks or crisis.")
@@ -41,19 +42,18 @@ def simulate(
 
     Example: polislab simulate --city london --set toll=0.002 --months 60 --plot toll.png
     """
-    import torch
-
     from experiments import simulate as worker
     from experiments.progress import progress
+    from experiments.worlds import load_world
 
     check_json(json)
     _check(city, dynamics, plot)
-    torch.set_num_threads(1)
-    world, codes, title, currency = _world(city, districts, seed)
-    requested = worker.parse_settings(settings or [], codes)
+    world = load_world(city, districts, seed)
+    currency = world.currency
+    requested = worker.parse_settings(settings or [], world.codes)
     with progress("simulating", months, "months") as tick:
-        result = worker.simulate(world, requested, months, dynamics, seed, tick)
-    heading = f"{title}, {', '.join(settings or ['status quo'])}"
+        result = worker.simulate(world.city, requested, months, dynamics, seed, tick)
+    heading = f"{world.title}, {', '.join(settings or ['status quo'])}"
     changes = result.changes(currency)
     show(_table(changes, f"{heading}: month {months}"))
     show(f"Welfare against the status quo: {100 * result.welfare.mean():+.3f} % of income (mean)")
@@ -94,22 +94,6 @@ def _check(city: str, dynamics: str, plot: Path | None) -> None:
         problems.append(f"--plot {plot}: not a file in an existing folder")
     if problems:
         raise InputError(problems)
-
-
-def _world(city: str, districts: int, seed: int) -> tuple[Any, list[str], str, str]:
-    """The calibrated city, the codes of its districts, its title and its currency."""
-    from envs import priors
-    from envs.city.cities import synthetic_cities, with_parameters
-    from envs.loading import load_city
-    from experiments.cities import SYNTHETIC
-
-    if city == SYNTHETIC:
-        codes = [f"d{i}" for i in range(districts)]
-        title = f"synthetic city of {districts} districts"
-        world = with_parameters(synthetic_cities([seed], districts), priors.read(priors.SYNTHETIC))
-        return world, codes, title, "$"
-    loaded = load_city(city)
-    return loaded.city, list(loaded.codes), loaded.name, loaded.currency or "$"
 
 
 def _table(changes: list[dict[str, Any]], title: str) -> Any:
