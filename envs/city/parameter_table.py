@@ -224,6 +224,11 @@ _TREASURY = (
     Parameter("audit_cost", 0.05, 0, 1, "share", ASSUMED, "cost of an audit probability of one, share of revenue", "treasury"),
 )
 
+_INFORMATION = (
+    Parameter("undercount", 0.05, 0, 0.2, "share", "MODEL section 7, assumed", "share of low-income residents that population figures miss", "information"),
+    Parameter("voice", (0.5, 0.7, 0.9, 1.1, 1.3, 1.5), 0.1, 3, "-", "assumed; rises with income as in Verba, Schlozman & Brady 1995", "complaints made per complaint felt, by type", "information", "type"),
+)
+
 TABLE: dict[str, Parameter] = {
     p.name: p
     for p in (
@@ -233,5 +238,6 @@ TABLE: dict[str, Parameter] = {
         *_SERVICES,
         *_INFRASTRUCTURE,
         *_TREASURY,
+        *_INFORMATION,
     )
 }
