@@ -258,7 +258,15 @@ def test_how_types_are_cut_does_not_matter(
     for name in ("rebate", "targeting"):
         recut[name] = requested[name][:, index]
     weather = world(1, 9, nine.start.planning.home_rent)
-    then, now = lived(nine, requested, weather), lived(city, recut, weather)
+    cut = [
+        month
+        | {
+            "arrivals": month["arrivals"][:, index],
+            "moving_noise": month["moving_noise"][..., index],
+        }
+        for month in weather
+    ]
+    then, now = lived(nine, requested, weather), lived(city, recut, cut)
     expected = _recut(then, index, parts)
     assert_same(now, expected, {}, 1e-9)
 
