@@ -65,9 +65,9 @@ def _furness(
     ``net`` is the pay term of the attraction.
     """
     workplace = torch.ones_like(demand)
-    total = demand.sum((1, 2)).reshape(-1, 1, 1)
+    size = (demand / demand.sum((1, 2)).reshape(-1, 1, 1)) ** p.bdk.size_jobs
     for _ in range(_FURNESS):
-        weights = (workplace * demand * net).unsqueeze(2) * match.unsqueeze(1)
+        weights = (workplace * size * net).unsqueeze(2) * match.unsqueeze(1)
         attraction = weights.sum(-1)
         phi = pull(road_kernel, attraction) + pull(transit_kernel, attraction * fare_factor)
         n = f.participation.reshape(-1, 1, 1) * people / phi
@@ -75,7 +75,7 @@ def _furness(
         workers = attraction * reached * p.bdk.efficiency
         supply = (workers.unsqueeze(-1) * weights / attraction.unsqueeze(-1)).sum(2)
         workplace = workplace * demand / supply.clamp_min(FLOOR)
-        workplace = workplace / (workplace * demand).sum((1, 2), keepdim=True) * total
+        workplace = workplace / (workplace * size).sum((1, 2), keepdim=True)
     return workplace
 
 
@@ -104,7 +104,8 @@ def first_offers(
         people,
         net,
     )
-    jobs = workplace * e.demand * net / e.demand.sum((1, 2)).reshape(-1, 1, 1)
+    share = e.demand / e.demand.sum((1, 2)).reshape(-1, 1, 1)
+    jobs = workplace * share**p.bdk.size_jobs * net
     offers = JobOffers(
         attraction=mix(jobs, match.transpose(1, 2)),
         jobs=jobs,

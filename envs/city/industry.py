@@ -152,7 +152,7 @@ def post(
     demand = torch.cat([labour * torch.exp(log_sales) / wage, staffing.staff.unsqueeze(-1)], -1)
     net = s.wage * s.finding * (fiscal.keep_income / f.wage).reshape(-1, 1, 1)
     total = demand.sum((1, 2)).reshape(-1, 1, 1)
-    jobs = f.workplace * demand * net**p.bdk.eps / total
+    jobs = f.workplace * (demand / total) ** p.bdk.size_jobs * net**p.bdk.eps
     return JobOffers(
         attraction=mix(jobs, f.affinity.transpose(1, 2)),
         jobs=jobs,

@@ -77,7 +77,7 @@ def _close(city: City) -> City:
 
     people = state.planning.people
     floor = state.planning.home_floor
-    size = torch.log(floor / floor.sum(-1, keepdim=True)).unsqueeze(-1)
+    size = p.bdk.size_floor * torch.log(floor / floor.sum(-1, keepdim=True)).unsqueeze(-1)
     target = (torch.log(people / people.sum(1, keepdim=True)) - size) / p.bdk.mu_r
     settlement, start_policy = flows.settlement, state.treasury.policy
     f = replace(

@@ -160,7 +160,7 @@ def value(
 
 def location_choice(p: Parameters, utility: Tensor, floor: Tensor) -> tuple[Tensor, Tensor]:
     """Residence shares ``[B, D, K]`` and expected utility ``[B, K]`` of a logit over districts."""
-    size = torch.log(floor / floor.sum(-1, keepdim=True)).unsqueeze(-1)
+    size = p.bdk.size_floor * torch.log(floor / floor.sum(-1, keepdim=True)).unsqueeze(-1)
     scaled = p.bdk.mu_r * utility + size
     most = scaled.amax(1, keepdim=True)
     weight = torch.exp(scaled - most)
