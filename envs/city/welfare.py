@@ -86,8 +86,8 @@ def expected_utility(p: Parameters, utility: Tensor, people: Tensor, floor: Tens
     """Expected utility by type ``[B, K]``, location tastes included.
 
     ``sum_i n_ik (V_ik - ln(n_ik / h_i) / mu)`` with ``n`` the type's distribution and ``h``
-    the floor shares (to ``size_floor``): equals the logsum where the distribution is the logit's, and stays
-    meaningful while people still move.
+    the floor shares to the power of ``size_floor``: equals the logsum where the distribution
+    is the logit's, and stays meaningful while people still move.
     """
     share = people / people.sum(1, keepdim=True)
     size = (floor / floor.sum(-1, keepdim=True)).unsqueeze(-1) ** p.bdk.size_floor
