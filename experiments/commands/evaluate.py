@@ -35,13 +35,14 @@ def evaluate(
 
     from experiments import config
     from experiments.evaluate import table
+    from experiments.policies import load_policy
     from experiments.train import compare, held_out
 
     check_json(json)
-    chosen, made = _load(policy)
+    chosen, made = load_policy(policy)
     others: dict[str, Any] = {}
     for folder in beside or []:
-        other, provenance = _load(folder)
+        other, provenance = load_policy(folder)
         others[_label(other.kind, provenance, others)] = other
     loaded = config.load(overrides or [], base=made.get("config"))
     torch.set_num_threads(loaded.settings.threads)
@@ -49,19 +50,6 @@ def evaluate(
     show(table(result["table"], "Welfare against today's policy on held-out cities"))
     show(table(result["differences"], "The policy minus others, city by city"))
     emit(result, json)
-
-
-def _load(folder: Path) -> tuple[Any, dict[str, Any]]:
-    """The policy in a run folder or a policy folder, and how it came to be."""
-    import agents
-    from experiments.errors import InputError
-
-    inside = folder / "policy"
-    folder = inside if (inside / "policy.json").is_file() else folder
-    try:
-        return agents.load(folder), agents.provenance(folder)
-    except agents.PolicyError as error:
-        raise InputError([f"{folder}: {problem}" for problem in error.problems]) from None
 
 
 def _label(kind: str, provenance: dict[str, Any], taken: dict[str, Any]) -> str:

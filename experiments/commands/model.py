@@ -170,7 +170,7 @@ def _text(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float | int) else str(value)
 
 
-PARTS = ("model_coupling",)
+PARTS = ("model_coupling", "model_credit")
 """Modules of this package that add commands to `app`."""
 
 
