@@ -21,7 +21,9 @@ from envs.city.model import City, CityState, Flows
 from envs.city.shocks import no_shocks
 from envs.city.valuation import discount_factor, present_value, shadow_prices
 from envs.groups import Group, StepResult
-from envs.scenario import Scenario, Scene
+from envs.publication import Publication
+from envs.scenario import Scenario
+from envs.scene import Scene
 
 #: Reward per month of income (fixed, so that returns are of order one to ten).
 REWARD_SCALE = 10.0
@@ -46,6 +48,9 @@ class GovernanceEnv:
     The reward of a governor mixes the discounted flow of overall welfare against the paired
     status-quo twin with its own indicator (weight ``local_weight``). Stocks left at the end
     count too, by co-states or by a tail run (``Scenario.terminal``).
+
+    Governors see figures as they were published (``Publication``); rewards, costs and the
+    global state are of the city as it is.
     """
 
     def __init__(
@@ -86,7 +91,10 @@ class GovernanceEnv:
                 self._start, {}, no_shocks(like.shape[0], like.shape[1], like)
             )
             self._first = self._quiet_flows(flows)
-            self._start_values = first_values(self._model, self._start, self._first)
+            self._start_values = {
+                name: x[:num_envs]
+                for name, x in first_values(self._model, self._start, self._first).items()
+            }
             self._beta = discount_factor(self._model)
         self._status_quo = baseline_policy(2 * num_envs, city.districts, dtype, self.device)
         self._today = {name: x[:num_envs] for name, x in self._status_quo.items()}
@@ -102,7 +110,9 @@ class GovernanceEnv:
         self._clock = torch.zeros(num_envs, dtype=torch.long, device=self.device)
         self._state: CityState = self._start
         self._flows: Flows = self._first
-        self.state_size = self._global_state(self._scene()).shape[-1]
+        scene = self._scene()
+        self.state_size = self._global_state(scene).shape[-1]
+        self._publication = Publication(scenario, scene)
         self.reset(seed)
 
     def reset(
@@ -126,6 +136,7 @@ class GovernanceEnv:
                 raise ValueError(f"{len(seeds)} seeds for {self.num_envs} environments")
             for row, value in enumerate(seeds):
                 self._dynamics.seed(row, value)
+                self._publication.seed(row, value)
         self._restart(list(range(self.num_envs)))
         scene = self._scene()
         return self._observations(scene), {"state": self._global_state(scene)}
@@ -143,6 +154,7 @@ class GovernanceEnv:
             self._state, self._flows = self._model.step(
                 self._state, requested, shocks, self.options.budget, self.num_envs
             )
+            self._publication.publish(self._model, self._state, self._flows)
             now = welfare.evaluate(self._model, self._reference, self._flows)
             gain = now.total[: self.num_envs] - now.total[self.num_envs :]
             flow = flow + gain * (beta**month)[: self.num_envs]
@@ -187,6 +199,7 @@ class GovernanceEnv:
     def _restart(self, rows: list[int]) -> None:
         """Put rows and their twins back to the first state and draw new shocks."""
         self._dynamics.reset(rows)
+        self._publication.restart(rows)
         if len(rows) == self.num_envs:
             self._state, self._flows = self._start, self._first
             self._clock = torch.zeros_like(self._clock)
@@ -272,12 +285,12 @@ class GovernanceEnv:
             flows=tree.tree_map(governed, self._flows),
             twin_state=tree.tree_map(twin, self._state),
             twin_flows=tree.tree_map(twin, self._flows),
-            start={name: x[:n] for name, x in self._start_values.items()},
+            start=self._start_values,
             elapsed=self._clock.to(self.dtype) / self.steps_per_episode,
         )
 
     def _observations(self, scene: Scene) -> dict[str, Tensor]:
-        raw = self.options.observe(scene)
+        raw = self.options.observe(self._publication.view(scene))
         return {name: x.clamp(-OBSERVATION_BOUND, OBSERVATION_BOUND) for name, x in raw.items()}
 
     def _global_state(self, scene: Scene) -> Tensor:

@@ -18,6 +18,7 @@ from envs.city.model import City
 from envs.city.treasury import MODES
 from envs.groups import Group
 from envs.scene import Scene
+from envs.view import View
 
 TERMINALS = ("costates", "tail")
 
@@ -37,6 +38,12 @@ class Scenario:
         terminal: how stocks left at the end are valued against the twin's: "costates", their
             shadow prices at the first year, paid as they build up; or "tail", twenty more
             years of today's policy, simulated (slow, exact: for evaluation and the gate).
+        information: what governors are told, from 1 (today's values) to 0 (a silo: published
+            series in full delay and noise, of one's own block only; ``envs.city.information``).
+        life_cycle: governors also see what was paid, is under construction and stands of
+            their own capital (``envs.city.lifecycle``).
+        bulletin: governors also see complaints, permits and the like, and their own
+            indicators of a year ago as revised (``envs.city.information.BULLETIN``).
     """
 
     months_per_step: int = 3
@@ -46,6 +53,9 @@ class Scenario:
     reach: float = 1.0
     budget: str = "pooled"
     terminal: str = "costates"
+    information: float = 1.0
+    life_cycle: bool = False
+    bulletin: bool = False
 
     def problems(self) -> list[str]:
         """What is wrong with the options, in words."""
@@ -67,14 +77,19 @@ class Scenario:
             found.append(f"local_weight={self.local_weight}: expected 0 to 1")
         if not 0 < self.reach <= 1:
             found.append(f"reach={self.reach}: expected above 0 and at most 1")
+        if not 0 <= self.information <= 1:
+            found.append(f"information={self.information}: expected 0 to 1")
         return found
 
     def groups(self, city: City) -> tuple[Group, ...]:
         """The groups of governors of this scenario in a city."""
         raise TypeError("a scenario defines groups, observe, request and goals")
 
-    def observe(self, scene: Scene) -> dict[str, Tensor]:
-        """Normalised observations by group ``[B, n, obs]``."""
+    def observe(self, view: View) -> dict[str, Tensor]:
+        """Normalised observations by group ``[B, n, obs]``, of what was published.
+
+        It must ask for the same figures every time: the channel is built for them.
+        """
         raise TypeError("a scenario defines groups, observe, request and goals")
 
     def request(self, actions: Mapping[str, Tensor], policy: Policy) -> Policy:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from envs.city.indicators import INDICATORS
+from envs.city.information import formula_of
 from envs.city.model import City, CityState, Flows
 
 
@@ -25,7 +25,8 @@ class Scene:
     _values: dict[str, Tensor] = field(default_factory=dict)
 
     def value(self, name: str) -> Tensor:
-        """An indicator of the whole city ``[B]``, worked out at its first use."""
+        """A figure as it truly is, worked out at its first use: ``[B]`` of the whole city,
+        ``[B, D]`` of the districts where the name begins with ``district:``."""
         if name not in self._values:
-            self._values[name] = INDICATORS[name].city(self.city, self.state, self.flows)
+            self._values[name] = formula_of(name)(self.city, self.state, self.flows)
         return self._values[name]

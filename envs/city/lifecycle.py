@@ -10,7 +10,7 @@ is under construction, what stands and in which condition. Sums close month by m
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -175,6 +175,22 @@ def _figure(
     )
 
 
+_FIGURES = {name: _figures(row) for name, row in CAPITAL.items()}
+#: Every stage that governors may see of their own capital.
 LIFE_CYCLE: dict[str, Indicator] = {
-    figure.name: figure for row in CAPITAL.values() for figure in _figures(row)
+    figure.name: figure for figures in _FIGURES.values() for figure in figures
 }
+
+
+def figures_of(levers: Collection[str], local: bool = False) -> tuple[str, ...]:
+    """Names in ``LIFE_CYCLE`` of the capital that some ``levers`` drive.
+
+    Args:
+        local: only capital of which districts have a part.
+    """
+    return tuple(
+        figure.name
+        for name, figures in _FIGURES.items()
+        if set(CAPITAL[name].levers) & set(levers) and not (local and CAPITAL[name].city_wide)
+        for figure in figures
+    )

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from envs.city.information import BULLETIN
 from envs.city.levers import GOVERNORS, LEVERS, Policy
+from envs.city.lifecycle import figures_of
 from envs.city.model import City
 from envs.city.sizes import DEPARTMENT_NAMES, PRIVATE, SECTOR_NAMES, SERVICE_NAMES
 from envs.groups import Group
@@ -16,13 +18,14 @@ from envs.scenario import Scenario, Scene, scaled
 from envs.scenarios.observables import (
     COST_BUDGETS,
     against_twin,
-    city_columns,
+    figure_columns,
     lever_columns,
     per_group,
-    shared_columns,
+    revised,
     spread,
     stack_costs,
 )
+from envs.view import View
 
 _AXES: dict[str, tuple[str, ...]] = {
     "staff": SERVICE_NAMES,
@@ -83,6 +86,12 @@ class CityV0(Scenario):
             names += [f"{name}[{cell}]" for cell in axis] if axis else [name]
         return tuple(names)
 
+    def _extra(self, governor: str) -> tuple[str, ...]:
+        """Figures that the options ``life_cycle`` and ``bulletin`` add."""
+        works = figures_of(self._levers(governor)) if self.life_cycle else ()
+        told = [name for name, row in BULLETIN.items() if row.subsystem == governor]
+        return (*works, *told, *revised(_OWN[governor])) if self.bulletin else works
+
     def groups(self, city: City) -> tuple[Group, ...]:
         return tuple(
             Group(
@@ -93,6 +102,7 @@ class CityV0(Scenario):
                     "elapsed",
                     *_OWN[governor],
                     *(f"lever_{x}" for x in self._levers(governor)),
+                    *self._extra(governor),
                 ),
                 action_names=self._actions(governor),
                 cost_names=_COSTS[governor],
@@ -101,21 +111,18 @@ class CityV0(Scenario):
             for governor in GOVERNORS
         )
 
-    def observe(self, scene: Scene) -> dict[str, Tensor]:
-        shared = shared_columns(scene, _SHARED)
+    def observe(self, view: View) -> dict[str, Tensor]:
+        def columns(governor: str) -> list[Tensor]:
+            return [
+                *figure_columns(view, governor, _SHARED),
+                view.elapsed,
+                *figure_columns(view, governor, _OWN[governor]),
+                *lever_columns(view, self._levers(governor)),
+                *figure_columns(view, governor, self._extra(governor)),
+            ]
+
         return {
-            governor: per_group(
-                torch.cat(
-                    [
-                        shared,
-                        city_columns(scene, _OWN[governor]),
-                        lever_columns(scene, self._levers(governor)),
-                    ],
-                    -1,
-                ),
-                1,
-            )
-            for governor in GOVERNORS
+            governor: per_group(torch.stack(columns(governor), -1), 1) for governor in GOVERNORS
         }
 
     def request(self, actions: Mapping[str, Tensor], policy: Policy) -> Policy:

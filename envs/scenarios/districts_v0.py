@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from envs.city.indicators import INDICATORS, change
+from envs.city.information import BULLETIN, DISTRICT
 from envs.city.levers import LEVERS, Policy
+from envs.city.lifecycle import figures_of
 from envs.city.model import City
 from envs.city.sizes import SERVICE_NAMES
 from envs.groups import Group
@@ -17,10 +18,12 @@ from envs.scenario import Scenario, Scene, scaled
 from envs.scenarios.observables import (
     COST_BUDGETS,
     against_twin,
+    figure_columns,
     per_group,
-    shared_columns,
+    revised,
     stack_costs,
 )
+from envs.view import View
 
 _SHARED = ("population", "income", "output", "debt_ratio", "spending_met", "unemployment")
 _LOCAL = (
@@ -40,6 +43,7 @@ _PLACE = ("share_people", "share_jobs", "density", "distance_to_centre")
 _LEVERS = ("property_tax", "release", "maintenance")
 _GOALS = (("income", 0.5), ("rent_share", 0.25), ("commute_time", 0.25))
 _COSTS = ("service_minimum", "displacement")
+_VIEWER = "boards"
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,11 @@ class DistrictsV0(Scenario):
     """
 
     budget: str = "boards"
+
+    def _extra(self) -> tuple[str, ...]:
+        """Figures that the options ``life_cycle`` and ``bulletin`` add."""
+        works = figures_of((*_LEVERS, "staff"), local=True) if self.life_cycle else ()
+        return (*works, *BULLETIN, *revised(_LOCAL)) if self.bulletin else works
 
     def groups(self, city: City) -> tuple[Group, ...]:
         agents = tuple(f"board_{i:02d}" for i in range(city.districts))
@@ -65,6 +74,7 @@ class DistrictsV0(Scenario):
                     *_PLACE,
                     *(f"lever_{name}" for name in _LEVERS),
                     *(f"lever_staff[{name}]" for name in SERVICE_NAMES),
+                    *self._extra(),
                 ),
                 action_names=(*_LEVERS, *(f"staff[{name}]" for name in SERVICE_NAMES)),
                 cost_names=_COSTS,
@@ -72,34 +82,26 @@ class DistrictsV0(Scenario):
             ),
         )
 
-    def observe(self, scene: Scene) -> dict[str, Tensor]:
-        city, state, flows = scene.city, scene.state, scene.flows
-        start = city.start
-        columns: list[Tensor] = []
-        for name in _LOCAL:
-            row = INDICATORS[name]
-            if row.district is None:
-                raise ValueError(f"indicator {name!r} has no district values")
-            value = row.district(city, state, flows)
-            base = scene.start[f"district:{name}"]
-            columns.append(change(row, value, base))
-        people = flows.residents.people.sum(-1)
-        land = city.geography.land
-        centre = _distance_to_jobs(city, start.industry.employed)
-        shape = people.shape
-        columns += [
-            people / people.mean(-1, keepdim=True) - 1,
-            torch.log(flows.market.jobs / flows.market.jobs.mean(-1, keepdim=True)),
-            torch.log(people / land / (people.sum(-1) / land.sum(-1)).unsqueeze(-1)),
-            centre[: shape[0]].expand(shape) if centre.shape[0] == 1 else centre[: shape[0]],
+    def observe(self, view: View) -> dict[str, Tensor]:
+        city, policy = view.city, view.policy
+        people = view.value("district:population", _VIEWER)
+        jobs = view.value("district:jobs", _VIEWER)
+        everyone = view.value("population", _VIEWER).unsqueeze(-1)
+        every_job = view.value("jobs", _VIEWER).unsqueeze(-1)
+        land, shape = city.geography.land, people.shape
+        shared = [*figure_columns(view, _VIEWER, _SHARED), view.elapsed]
+        columns = [
+            *(column.unsqueeze(-1).expand(shape) for column in shared),
+            *figure_columns(view, _VIEWER, _LOCAL, DISTRICT),
+            people / (everyone / city.districts) - 1,
+            torch.log(jobs / (every_job / city.districts)),
+            torch.log(people / land / (everyone / land.sum(-1, keepdim=True))),
+            _distance_to_jobs(city, city.start.industry.employed).expand(shape),
+            *((policy[name] - LEVERS[name].default) / _range(name) for name in _LEVERS),
+            *(policy["staff"] - 1).unbind(-1),
+            *figure_columns(view, _VIEWER, self._extra(), DISTRICT),
         ]
-        policy = state.treasury.policy
-        for name in _LEVERS:
-            lever = LEVERS[name]
-            columns.append((policy[name] - lever.default) / (lever.high - lever.low))
-        columns += list((policy["staff"] - 1).unbind(-1))
-        shared = per_group(shared_columns(scene, _SHARED), shape[1])
-        return {"boards": torch.cat([shared, torch.stack(columns, -1)], -1)}
+        return {_VIEWER: torch.stack(columns, -1)}
 
     def request(self, actions: Mapping[str, Tensor], policy: Policy) -> Policy:
         raw = actions["boards"]
@@ -115,6 +117,10 @@ class DistrictsV0(Scenario):
 
     def costs(self, scene: Scene) -> dict[str, Tensor]:
         return {"boards": per_group(stack_costs(scene, _COSTS), scene.city.districts)}
+
+
+def _range(lever: str) -> float:
+    return LEVERS[lever].high - LEVERS[lever].low
 
 
 def _distance_to_jobs(city: City, employed: Tensor) -> Tensor:

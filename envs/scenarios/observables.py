@@ -11,6 +11,7 @@ from torch.nn.functional import softplus
 from envs.city.indicators import INDICATORS, change
 from envs.city.levers import LEVERS
 from envs.scenario import Scene
+from envs.view import View
 
 COST_BUDGETS: dict[str, float] = {
     "deficit": 0.05,
@@ -19,37 +20,37 @@ COST_BUDGETS: dict[str, float] = {
     "emissions": 0.05,
 }
 
+_REVISED = "revised_"
 _DEBT_LIMIT = 0.6
 _LOWEST_QUALITY = 0.5
 
 
-def city_columns(scene: Scene, names: Sequence[str]) -> Tensor:
-    """Normalised changes of city-wide indicators since the first year ``[B, len(names)]``."""
-    columns = [
-        change(
-            INDICATORS[name],
-            scene.value(name),
-            scene.start[name],
-        )
+def revised(names: Sequence[str]) -> tuple[str, ...]:
+    """Names of observations that are a year old and revised."""
+    return tuple(f"{_REVISED}{name}" for name in names)
+
+
+def figure_columns(view: View, viewer: str, names: Sequence[str], place: str = "") -> list[Tensor]:
+    """Normalised changes of published figures since the first year ``[B]`` or ``[B, D]`` each.
+
+    Args:
+        names: of indicators, or of ``revised`` ones; place: ``DISTRICT`` or nothing.
+    """
+    return [
+        view.change(place + name.removeprefix(_REVISED), viewer, name.startswith(_REVISED))
         for name in names
     ]
-    return torch.stack(columns, -1)
 
 
-def shared_columns(scene: Scene, names: Sequence[str]) -> Tensor:
-    """City-wide indicators and the share of the episode that has passed ``[B, names + 1]``."""
-    return torch.cat([city_columns(scene, names), scene.elapsed.unsqueeze(-1)], -1)
-
-
-def lever_columns(scene: Scene, names: Sequence[str]) -> Tensor:
-    """Mean setting in force of levers ``[B, len(names)]``, 0 at today's, 1 at the upper bound."""
+def lever_columns(view: View, names: Sequence[str]) -> list[Tensor]:
+    """Mean setting in force of levers ``[B]`` each, 0 at today's, 1 at the upper bound."""
     columns = []
     for name in names:
         lever = LEVERS[name]
-        value = scene.state.treasury.policy[name]
+        value = view.policy[name]
         mean = value.reshape(value.shape[0], -1).mean(-1)
         columns.append((mean - lever.default) / (lever.high - lever.low))
-    return torch.stack(columns, -1)
+    return columns
 
 
 def city_costs(scene: Scene) -> dict[str, Tensor]:
