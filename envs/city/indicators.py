@@ -1,12 +1,15 @@
-"""Indicators of a month: what governors observe, dashboards show, and local goals use.
+"""Indicators of a month that governors observe, simulations show and local goals use.
 
-A row is a name, a formula on state and flows, a unit, and whether more is better.
+A row is a name, a formula on state and flows, a unit, and whether more is better. The state of
+the environments has one number for each of these rows; the wider set of the dashboard, of which
+they are the first part, is in ``envs.city.dashboard``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -27,6 +30,10 @@ class Indicator:
         city: ``[B]`` value. district: ``[B, D]`` value, or None.
         log: compare as a log ratio to the first year, else as a difference.
         scale: size of a notable change, used to normalise observations (assumed).
+        formula_text: the formula in words.
+        standard: codes of ``envs.city.standards`` that it answers; proxy: the model's quantity
+            stands in for what they ask for.
+        observed: series of a city package that it is compared with (MODEL section 21), or "".
     """
 
     name: str
@@ -37,6 +44,10 @@ class Indicator:
     district: Formula | None = None
     log: bool = True
     scale: float = 0.1
+    formula_text: str = ""
+    standard: tuple[str, ...] = ()
+    proxy: bool = False
+    observed: str = ""
 
 
 def _people(c: City, s: CityState, f: Flows) -> Tensor:
@@ -84,33 +95,39 @@ def _lowest_share(c: City, s: CityState, f: Flows) -> Tensor:
     return people[..., :2].sum((1, 2)) / people.sum((1, 2))
 
 
+_QUALITY: dict[str, dict[str, Any]] = {
+    "education": {"standard": ("OECD Regional Well-Being: education",), "proxy": True, "observed": "persistent_absence"},
+    "health": {"standard": ("OECD Regional Well-Being: health",), "proxy": True},
+    "safety": {"standard": ("OECD Regional Well-Being: safety",), "proxy": True, "observed": "crimes"},
+    "culture": {},
+}
 _ROWS: tuple[Indicator, ...] = (
-    Indicator("population", "persons", 0, "planning", lambda c, s, f: _people(c, s, f).sum(-1), _people),
-    Indicator("floor_per_head", "m2/person", 1, "planning", lambda c, s, f: f.residents.home_floor.sum(-1) / _people(c, s, f).sum(-1), lambda c, s, f: f.residents.home_floor / _people(c, s, f)),
-    Indicator("rent", "k$/m2/month", -1, "planning", lambda c, s, f: f.residents.home_rent.mean(-1), lambda c, s, f: f.residents.home_rent),
-    Indicator("rent_share", "share of income", -1, "planning", lambda c, s, f: _rent_share(c, s, f).mean(-1), _rent_share),
-    Indicator("property_value", "k$", 0, "planning", lambda c, s, f: f.value.property_value.sum(-1), lambda c, s, f: f.value.property_value),
-    Indicator("low_income_share", "share", 0, "planning", _lowest_share, None, False, 0.02),
-    Indicator("output", "k$/month", 1, "industry", lambda c, s, f: f.market.sales.sum((1, 2)), lambda c, s, f: f.market.sales.sum(-1)),
-    Indicator("jobs", "jobs", 1, "industry", lambda c, s, f: f.market.jobs.sum(-1), lambda c, s, f: f.market.jobs),
-    Indicator("income", "k$/person/month", 1, "industry", lambda c, s, f: (f.residents.people * f.income.disposable).sum((1, 2)) / _people(c, s, f).sum(-1), _income),
-    Indicator("unemployment", "share", -1, "industry", _unemployment, None, False, 0.01),
-    Indicator("capital", "k$", 1, "industry", lambda c, s, f: s.industry.capital.sum((1, 2)), lambda c, s, f: s.industry.capital.sum(-1)),
-    Indicator("evasion", "share", -1, "industry", lambda c, s, f: s.treasury.evasion.mean(-1), None, False, 0.05),
+    Indicator("population", "persons", 0, "planning", lambda c, s, f: _people(c, s, f).sum(-1), _people, formula_text="residents of all types", observed="population"),
+    Indicator("floor_per_head", "m2/person", 1, "planning", lambda c, s, f: f.residents.home_floor.sum(-1) / _people(c, s, f).sum(-1), lambda c, s, f: f.residents.home_floor / _people(c, s, f), formula_text="residential floor / residents", standard=("OECD Regional Well-Being: housing",), proxy=True, observed="dwellings"),
+    Indicator("rent", "k$/m2/month", -1, "planning", lambda c, s, f: f.residents.home_rent.mean(-1), lambda c, s, f: f.residents.home_rent, formula_text="mean rent of districts", observed="median_rent"),
+    Indicator("rent_share", "share of income", -1, "planning", lambda c, s, f: _rent_share(c, s, f).mean(-1), _rent_share, formula_text="rent × residential floor / gross pay of residents, mean of districts", standard=("SDG 11.1.1",), proxy=True),
+    Indicator("property_value", "k$", 0, "planning", lambda c, s, f: f.value.property_value.sum(-1), lambda c, s, f: f.value.property_value, formula_text="12 × rent / user cost × floor, homes and work places", observed="house_price"),
+    Indicator("low_income_share", "share", 0, "planning", _lowest_share, None, False, 0.02, formula_text="residents of the two lowest income types / residents"),
+    Indicator("output", "k$/month", 1, "industry", lambda c, s, f: f.market.sales.sum((1, 2)), lambda c, s, f: f.market.sales.sum(-1), formula_text="sales of private firms", observed="gva_per_job"),
+    Indicator("jobs", "jobs", 1, "industry", lambda c, s, f: f.market.jobs.sum(-1), lambda c, s, f: f.market.jobs, formula_text="employed efficiency units × heads per unit", observed="jobs"),
+    Indicator("income", "k$/person/month", 1, "industry", lambda c, s, f: (f.residents.people * f.income.disposable).sum((1, 2)) / _people(c, s, f).sum(-1), _income, formula_text="disposable income of residents / residents", standard=("OECD Regional Well-Being: income",), observed="income_per_head"),
+    Indicator("unemployment", "share", -1, "industry", _unemployment, None, False, 0.01, formula_text="1 - employed / labour supplied", standard=("ISO 37120:2014 5.1", "OECD Regional Well-Being: jobs",), observed="claimant_rate"),
+    Indicator("capital", "k$", 1, "industry", lambda c, s, f: s.industry.capital.sum((1, 2)), lambda c, s, f: s.industry.capital.sum(-1), formula_text="private capital", observed="enterprises"),
+    Indicator("evasion", "share", -1, "industry", lambda c, s, f: s.treasury.evasion.mean(-1), None, False, 0.05, formula_text="mean evaded share of income and business tax"),
     *(
-        Indicator(f"quality_{name}", "index", 1, "services", *_quality(h))
+        Indicator(f"quality_{name}", "index", 1, "services", *_quality(h), formula_text="quality met within reach, by capacity and distance; mean over residents", **_QUALITY[name])
         for h, name in enumerate(SERVICE_NAMES)
     ),
-    Indicator("service_load", "share of capacity", -1, "services", lambda c, s, f: f.services.load.mean((1, 2)), lambda c, s, f: f.services.load.mean(-1)),
-    Indicator("commute_time", "min", -1, "infrastructure", lambda c, s, f: _mean_by_people(f.commute.minutes, f), _minutes),
-    Indicator("traffic", "veh-km/h", -1, "infrastructure", lambda c, s, f: f.traffic.vehicle_km.sum(-1), lambda c, s, f: f.traffic.vehicle_km),
-    Indicator("congestion", "volume/capacity", -1, "infrastructure", lambda c, s, f: f.traffic.load.mean(-1), lambda c, s, f: f.traffic.load),
-    Indicator("transit_trips", "commuters", 1, "infrastructure", lambda c, s, f: f.traffic.ridership),
-    Indicator("road_condition", "index", 1, "infrastructure", lambda c, s, f: s.infrastructure.condition.mean(-1), lambda c, s, f: s.infrastructure.condition),
-    Indicator("emissions", "index", -1, "infrastructure", lambda c, s, f: f.traffic.emissions, lambda c, s, f: f.traffic.pollution),
-    Indicator("revenue", "k$/month", 0, "treasury", lambda c, s, f: f.settlement.revenue),
-    Indicator("debt_ratio", "months of revenue", -1, "treasury", lambda c, s, f: s.treasury.debt / f.settlement.revenue, None, False, 1.0),
-    Indicator("spending_met", "paid over requested", 1, "treasury", lambda c, s, f: f.settlement.scale["services"], None, False, 0.1),
+    Indicator("service_load", "share of capacity", -1, "services", lambda c, s, f: f.services.load.mean((1, 2)), lambda c, s, f: f.services.load.mean(-1), formula_text="visits wanted / capacity, mean of services and districts"),
+    Indicator("commute_time", "min", -1, "infrastructure", lambda c, s, f: _mean_by_people(f.commute.minutes, f), _minutes, formula_text="expected minutes of a commute, mean over residents"),
+    Indicator("traffic", "veh-km/h", -1, "infrastructure", lambda c, s, f: f.traffic.vehicle_km.sum(-1), lambda c, s, f: f.traffic.vehicle_km, formula_text="vehicle-km of the peak hour", observed="vehicle_km"),
+    Indicator("congestion", "volume/capacity", -1, "infrastructure", lambda c, s, f: f.traffic.load.mean(-1), lambda c, s, f: f.traffic.load, formula_text="peak traffic / capacity of roads, mean of districts"),
+    Indicator("transit_trips", "commuters", 1, "infrastructure", lambda c, s, f: f.traffic.ridership, formula_text="commuters by transit"),
+    Indicator("road_condition", "index", 1, "infrastructure", lambda c, s, f: s.infrastructure.condition.mean(-1), lambda c, s, f: s.infrastructure.condition, formula_text="mean condition of roads, first year 1"),
+    Indicator("emissions", "index", -1, "infrastructure", lambda c, s, f: f.traffic.emissions, lambda c, s, f: f.traffic.pollution, formula_text="split × (traffic, industry, buildings) over the first year"),
+    Indicator("revenue", "k$/month", 0, "treasury", lambda c, s, f: f.settlement.revenue, formula_text="taxes, fares, tolls, fees, land sales and grant"),
+    Indicator("debt_ratio", "months of revenue", -1, "treasury", lambda c, s, f: s.treasury.debt / f.settlement.revenue, None, False, 1.0, formula_text="debt / monthly revenue"),
+    Indicator("spending_met", "paid over requested", 1, "treasury", lambda c, s, f: f.settlement.scale["services"], None, False, 0.1, formula_text="paid / requested by services"),
 )
 
 INDICATORS: dict[str, Indicator] = {row.name: row for row in _ROWS}
