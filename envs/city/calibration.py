@@ -43,6 +43,7 @@ def first_roads(g: Geography, p: Parameters, like: Tensor) -> tuple[Roads, Tenso
         transit_time=infrastructure.transit_times(g, p, frequency, torch.ones_like(frequency)),
         index=ones,
         stock=ones,
+        built=ones,
         frequency=torch.zeros_like(frequency),
     )
     return roads, pace, frequency
@@ -277,6 +278,8 @@ def first_planning(
         people=homes,
         mix=people / homes.unsqueeze(-1),
         outside=torch.zeros_like(people[:, 0]),
+        replacement=torch.zeros_like(people[:, 0]),
+        money=e.money,
     )
     return state, fundamentals
 

@@ -102,6 +102,7 @@ def service_level(
         transit_time=transit_times(geography, p, s.frequency, s.crowding * avoided),
         index=stock / ((people / f.people) ** p.b.road_crowding).unsqueeze(-1),
         stock=stock,
+        built=stock,
         frequency=torch.log(s.frequency / p.b.frequency),
     )
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import torch
 
-from envs.city import calibration, households, industry, services, travel, treasury
+from envs.city import calibration, demography, households, industry, services, travel, treasury
 from envs.city.geography import build_geography
 from envs.city.levers import baseline_policy
 from envs.city.model import City, CityState, Fundamentals
@@ -26,6 +26,7 @@ def invert(panel: Panel, p: Parameters) -> City:
     """The city whose steady state under the baseline policy is ``panel``."""
     b, districts = panel.jobs.shape
     people, ones = panel.people, torch.ones_like(panel.jobs)
+    p = demography.enough_moves(people, p)
     g = build_geography(panel.xy, panel.land, p)
     policy = baseline_policy(b, districts, panel.jobs.dtype, panel.jobs.device)
     e = first_economy(panel, p)
@@ -78,11 +79,17 @@ def _close(city: City) -> City:
     people = state.planning.people
     floor = state.planning.home_floor
     size = p.bdk.size_floor * torch.log(floor / floor.sum(-1, keepdim=True)).unsqueeze(-1)
-    target = (torch.log(people / people.sum(1, keepdim=True)) - size) / p.bdk.mu_r
+    settled = demography.before(people, p)
+    drawn = settled - (1 - p.bdk.mobility) * people
+    target = (torch.log(drawn / drawn.sum(1, keepdim=True)) - size) / p.bdk.mu_r
     settlement, start_policy = flows.settlement, state.treasury.policy
     f = replace(
         f,
-        planning=replace(f.planning, amenity=target - flows.value.utility),
+        planning=replace(
+            f.planning,
+            amenity=target - flows.value.utility,
+            replacement=(settled - people).sum(1) / people.sum(1),
+        ),
         treasury=replace(
             f.treasury,
             grant=settlement.request - settlement.revenue,

@@ -18,6 +18,7 @@ from envs.city import (
     households,
     industry,
     infrastructure,
+    land,
     planning,
     services,
     travel,
@@ -32,6 +33,7 @@ from envs.city.ports import (
     Fiscal,
     Income,
     JobOffers,
+    Land,
     Market,
     Residents,
     Roads,
@@ -78,6 +80,7 @@ class Flows:
     residents: Residents
     roads: Roads
     staffing: Staffing
+    land: Land
     offers: JobOffers
     commute: Commute
     market: Market
@@ -187,7 +190,8 @@ class City:
                 state.infrastructure, f.infrastructure, g, p, residents, shocks
             ),
         )
-        staffing = port("staffing", lambda: services.staffing(state.services))
+        staffing = port("staffing", lambda: services.staffing(state.services, f.services))
+        ground = port("land", lambda: land.use(g, p, roads, staffing, fiscal.policy["release"]))
         offers = port(
             "offers",
             lambda: industry.post(
@@ -251,7 +255,7 @@ class City:
         )
         after = CityState(
             planning=planning.advance(
-                state.planning, f.planning, p, market, income, value, fiscal, shocks
+                state.planning, f.planning, p, ground, market, income, use, value, fiscal, shocks
             )
             if port.moves("planning")
             else state.planning,
@@ -286,6 +290,7 @@ class City:
             g,
             p,
             residents,
+            ports["land"],
             ports["commute"],
             ports["market"],
             ports["income"],
@@ -309,7 +314,9 @@ class City:
                 utility,
                 f.travel.participation,
             ),
-            land_surplus=planning.land_surplus(residents, f.planning, p, fiscal.policy),
+            land_surplus=planning.land_surplus(
+                residents, f.planning, p, ports["land"], fiscal.policy
+            ),
             profit_surplus=ports["market"].surplus,
             property_value=property_value,
             land_value=land_value,

@@ -22,7 +22,7 @@ class Parameter:
         source: publication, or "assumed".
         meaning: what the parameter does.
         block: module that reads it.
-        axis: "" for a scalar, else "type", "sector", "private", "service", "mode" or "tax".
+        axis: "" for a scalar, else what it counts ("type", "sector", "private", "service", "mode", ...).
         checked: the value was compared with its source.
         solved: the neutral prior replaces the default, city by city.
     """
@@ -66,6 +66,13 @@ _HOUSEHOLDS = (
     Parameter("mobility", 0.012, 0.004, 0.2, "1/month", "US CPS 10-14 %/yr", "hazard of moving within the city", "planning"),
     Parameter("chi", 0.02, 0.005, 0.05, "1/month", "Kennan & Walker 2011; Diamond 2016", "migration speed per log point", "planning"),
     Parameter("migration_bound", 0.25, 0.1, 1, "log points", ASSUMED, "tanh bound of the migration response", "planning"),
+    Parameter("birth_rate", (0.013, 0.013, 0.012, 0.012, 0.011, 0.011), 0, 0.05, "1/yr", "assumed, near the crude birth rates of rich countries", "births per resident, into the parents' type", "demography", "type"),
+    Parameter("death_rate", (0.011, 0.010, 0.009, 0.009, 0.008, 0.007), 0, 0.03, "1/yr", "assumed, near the crude death rates of rich countries", "deaths per resident", "demography", "type"),
+    Parameter("rise", (0.030, 0.025, 0.020, 0.015, 0.010, 0.0), 0, 0.2, "1/yr", ASSUMED, "hazard of rising to the next household type", "demography", "type"),
+    Parameter("fall", (0.0, 0.015, 0.020, 0.020, 0.020, 0.025), 0, 0.2, "1/yr", ASSUMED, "hazard of falling to the type below (age, misfortune)", "demography", "type"),
+    Parameter("el_mobility", 0.5, 0, 2, "-", ASSUMED, "elasticity of rising to the quality of schools", "demography"),
+    Parameter("foresight", (0.0, 0.05, 0.10, 0.15, 0.20, 0.25), 0, 1, "share", ASSUMED, "share of a type that looks ahead to announced policy", "planning", "type"),
+    Parameter("household", 2.4, 1, 6, "persons", ASSUMED, "people who move as one", "planning"),
     Parameter("homophily", 0.0, 0.0, 0.5, "log points", "Schelling 1971; Brock & Durlauf 2001", "attraction to one's own type", "planning"),
     Parameter("eta_dens", 0.15, 0.0, 0.2, "-", _ARSW, "residential externality", "planning"),
     Parameter("dens_weight", 0.2, 0.0, 1, "-", ASSUMED, "weight of the own district in the residential externality", "planning"),
@@ -90,6 +97,8 @@ _PLANNING = (
     Parameter("growth_scale", 0.03, 0.01, 0.1, "1/yr", ASSUMED, "growth at which expectations saturate", "planning"),
     Parameter("user_cost", 0.06, 0.03, 0.12, "1/yr", "Poterba 1984; Himmelberg, Mayer & Sinai 2005", "user cost of housing where prices are not observed", "planning"),
     Parameter("floor_home", 30.0, 15, 60, "m2/resident", ASSUMED, "residential floor in the first year", "planning"),
+    Parameter("project", 2000.0, 100, 50000, "m2", ASSUMED, "floor space that is built as one project", "planning"),
+    Parameter("land_use", (0.40, 0.15, 0.05, 0.15), 0.01, 0.9, "share", ASSUMED, "land under homes, work places, facilities and roads in the first year; the rest is free", "land", "use"),
     Parameter("floor_job", 25.0, 10, 60, "m2/job", ASSUMED, "commercial floor in the first year", "planning"),
     Parameter("om_far", -0.056, -1, 1, "log points", "solved: neutral prior", "disamenity of building density (log floor-area ratio)", "planning", solved=True),
     Parameter("om_release", 0.25, -2, 2, "log points", "solved: neutral prior", "loss of open space per share of land released", "planning", solved=True),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from envs.city.demography import age
 from envs.city.functions import erlang, saturate
 from envs.city.geography import Geography
 from envs.city.levers import LEVERS, Policy
@@ -15,6 +16,7 @@ from envs.city.ports import (
     Commute,
     Fiscal,
     Income,
+    Land,
     Market,
     Residents,
     Roads,
@@ -48,7 +50,9 @@ class PlanningState:
 class PlanningFundamentals:
     """What inversion fixes: amenity ``[b, D, K]``; home_cost, work_cost: ``[b, D]`` k$/m2;
     home_user, work_user: ``[b, D]`` 1/yr; home_floor, work_floor: ``[b, D]`` m2; people:
-    ``[b, D]``; mix: ``[b, D, K]`` share of each type; outside: ``[b, K]``."""
+    ``[b, D]``; mix: ``[b, D, K]`` share of each type; outside: ``[b, K]`` utility elsewhere;
+    replacement: ``[b, K]`` arrivals that make up for births, deaths and careers of the first
+    year, per resident and month; money: ``[b]`` local wage over the unit of money levers."""
 
     amenity: Tensor
     home_cost: Tensor
@@ -60,6 +64,8 @@ class PlanningFundamentals:
     people: Tensor
     mix: Tensor
     outside: Tensor
+    replacement: Tensor
+    money: Tensor
 
 
 def residents(s: PlanningState) -> Residents:
@@ -86,7 +92,9 @@ def price(rent: Tensor, user: Tensor) -> Tensor:
     return 12 * rent / user
 
 
-def land_surplus(r: Residents, f: PlanningFundamentals, p: Parameters, policy: Policy) -> Tensor:
+def land_surplus(
+    r: Residents, f: PlanningFundamentals, p: Parameters, land: Land, policy: Policy
+) -> Tensor:
     """Quasi-rents of land and floor net of property tax ``[B]`` k$/month (MODEL section 22.3)."""
     tax = policy["property_tax"]
     share = p.bd.eps_h / (1 + p.bd.eps_h)
@@ -96,7 +104,7 @@ def land_surplus(r: Residents, f: PlanningFundamentals, p: Parameters, policy: P
         (r.work_rent, r.work_floor, r.work_growth, f.work_cost, f.work_user, f.work_floor),
     )
     for rent, floor, growth, cost, user, start in kinds:
-        scarcity = (floor / (start * (1 + policy["release"]))) ** (1 / p.bd.eps_h)
+        scarcity = (floor / (start * (1 + land.release))) ** (1 / p.bd.eps_h)
         capital = (user - LEVERS["property_tax"].default) / 12 * share * cost * floor * scarcity
         value = price(rent, user_cost(p, user, growth, tax)) * floor
         total = total + rent * floor - capital - tax / 12 * value
@@ -118,6 +126,7 @@ def value(
     geography: Geography,
     p: Parameters,
     residents: Residents,
+    land: Land,
     commuting: Commute,
     market: Market,
     income: Income,
@@ -139,7 +148,7 @@ def value(
         - p.bd.om_pol * (traffic.pollution - 1)
         + p.bd.dens_weight * p.bd.eta_dens * torch.log(people / f.people)
         - p.bd.om_far * torch.log(density)
-        - p.bd.om_release * policy["release"]
+        - p.bd.om_release * land.lost
         - p.bd.om_mix * (policy["mix"] - LEVERS["mix"].default)
         - p.bd.zoning_friction * (torch.log(policy["far"]) ** 2 + torch.log(policy["mix"]) ** 2)
         + shocks["amenity"]
@@ -168,22 +177,55 @@ def location_choice(p: Parameters, utility: Tensor, floor: Tensor) -> tuple[Tens
     return weight / total, (most + torch.log(total)).squeeze(1) / p.bd.mu_r
 
 
+def anticipated(f: PlanningFundamentals, p: Parameters, income: Income, fiscal: Fiscal) -> Tensor:
+    """Utility ``[B, D, K]`` that plans not yet in force will bring, to those who look ahead.
+
+    The linear internal model of forward-looking types: what the announced settings of taxes,
+    transfers, fares and zoning change directly, responses left out (MODEL section 5(0)).
+    """
+    now, then = fiscal.policy, fiscal.announced
+
+    def ahead(name: str) -> Tensor:
+        return then[name] - now[name]
+
+    city = -ahead("income_tax") / fiscal.keep_income - p.b.om_fare * ahead("fare")
+    place = -p.bd.om_mix * ahead("mix") - p.bd.om_release * ahead("release")
+    rebate = (ahead("rebate") * f.money.unsqueeze(-1)).unsqueeze(1) / income.disposable
+    return p.bdk.foresight * (rebate + (place + city.unsqueeze(-1)).unsqueeze(-1))
+
+
+def relocation(p: Parameters, movers: Tensor, shares: Tensor, noise: Tensor) -> Tensor:
+    """Where ``movers`` ``[B, 1, K]`` go ``[B, D, K]``: their shares, and chance where there is any.
+
+    With standard normal ``noise`` the spread is near that of a multinomial draw of households,
+    reparametrised so that gradients survive; totals are kept (MODEL section 16).
+    """
+    expected = movers * shares
+    spread = torch.sqrt(p.bdk.household / (expected + p.bdk.household))
+    drawn = shares * torch.exp(spread * noise)
+    return movers * drawn / drawn.sum(1, keepdim=True)
+
+
 def advance(
     s: PlanningState,
     f: PlanningFundamentals,
     p: Parameters,
+    land: Land,
     market: Market,
     income: Income,
+    services: ServiceUse,
     worth: Value,
     fiscal: Fiscal,
     shocks: Shocks,
 ) -> PlanningState:
-    """Beliefs, rents, building and moves of the month."""
+    """Beliefs, rents, building, moves and generations of the month."""
     policy = fiscal.policy
-    perceived = s.perceived + p.bdk.gain_v * (worth.utility - s.perceived)
+    seen = worth.utility + anticipated(f, p, income, fiscal)
+    perceived = s.perceived + p.bdk.gain_v * (seen - s.perceived)
     housing = p.bd.housing_share * (s.people * income.disposable).sum(-1)
-    tax, allowed = policy["property_tax"], (1 + policy["release"]) * policy["far"]
+    tax, allowed = policy["property_tax"], (1 + land.release) * policy["far"]
     wear = p.bd.delta_h / 12
+    home_noise, work_noise = shocks["building_noise"].unbind(-1)
 
     def floor_market(
         rent: Tensor,
@@ -195,6 +237,7 @@ def advance(
         cost: Tensor,
         start: Tensor,
         zoned: Tensor,
+        noise: Tensor,
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         pressure = demand / floor / rent
         new_rent = rent * pressure**p.bd.eta_r
@@ -204,6 +247,7 @@ def advance(
         marginal = cost * (floor / (start * allowed * zoned)) ** (1 / p.bd.eps_h)
         marginal = marginal * torch.exp(shocks["floor_cost"]).unsqueeze(-1)
         starts = wear * floor * saturate(price_now / marginal, p.bd.xi_h, p.bd.cap_h)
+        starts = starts * torch.exp(noise * torch.sqrt(p.bd.project / (starts + p.bd.project)))
         new_pipe, done = erlang(pipe, starts, p.bd.lag_h)
         return new_rent, (1 - wear) * floor + done, new_pipe, new_growth
 
@@ -217,6 +261,7 @@ def advance(
         f.home_cost,
         f.home_floor,
         policy["mix"],
+        home_noise,
     )
     work_rent, work_floor, work_pipe, work_growth = floor_market(
         s.work_rent,
@@ -228,16 +273,17 @@ def advance(
         f.work_cost,
         f.work_floor,
         1 / policy["mix"],
+        work_noise,
     )
     shares, inclusive = location_choice(p, perceived, s.home_floor)
     everyone = s.people.sum(1)
     gap = (inclusive - f.outside - shocks["outside"].unsqueeze(-1)) / p.bd.migration_bound
-    arrivals = p.bd.chi * everyone * p.bd.migration_bound * torch.tanh(gap)
-    movers = p.bdk.mobility * s.people
-    wave = shocks["arrivals"] * everyone
-    arriving = (movers.sum(1) + arrivals + wave).unsqueeze(1)
+    arrivals = p.bd.chi * p.bd.migration_bound * torch.tanh(gap) + f.replacement
+    leaving = p.bdk.mobility * s.people
+    movers = leaving.sum(1) + everyone * (arrivals + shocks["arrivals"])
+    moved = relocation(p, movers.unsqueeze(1), shares, shocks["moving_noise"])
     return PlanningState(
-        people=s.people - movers + shares * arriving,
+        people=age(s.people - leaving + moved, p, services.education),
         perceived=perceived,
         home_floor=home_floor,
         work_floor=work_floor,

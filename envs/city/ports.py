@@ -57,22 +57,46 @@ class Roads:
     """Level of service (infrastructure).
 
     car_time, transit_time: ``[B, D, D]`` minutes; index: ``[B, D]`` roads per head,
-    baseline 1; stock: ``[B, L]`` roads, baseline 1; frequency: ``[B]`` log of frequency over
-    baseline.
+    baseline 1; stock: ``[B, L]`` roads, baseline 1; built: ``[B, D]`` the same by district;
+    frequency: ``[B]`` log of frequency over baseline.
     """
 
     car_time: Tensor
     transit_time: Tensor
     index: Tensor
     stock: Tensor
+    built: Tensor
     frequency: Tensor
 
 
 @dataclass(frozen=True)
 class Staffing:
-    """Staff that public services employ (services.staffing): ``[B, D]`` efficiency units."""
+    """What public services employ and occupy (services.staffing).
+
+    staff: ``[B, D]`` efficiency units; facilities: ``[B, D]`` over the first year.
+    """
 
     staff: Tensor
+    facilities: Tensor
+
+
+@dataclass(frozen=True)
+class Land:
+    """How the land of a district is used (planning).
+
+    homes, works, facilities, roads, free: ``[B, D]`` km2, together all land; release: ``[B, D]``
+    land released that was found, share of that for homes and work; found: ``[B, D]`` found over
+    wanted; lost: ``[B, D]`` free land gone since the first year, share of that for homes and work.
+    """
+
+    homes: Tensor
+    works: Tensor
+    facilities: Tensor
+    roads: Tensor
+    free: Tensor
+    release: Tensor
+    found: Tensor
+    lost: Tensor
 
 
 @dataclass(frozen=True)
@@ -194,8 +218,9 @@ class ServiceUse:
 
     quality: ``[B, D, H]`` next month's perceived quality; proximity: ``[B, D, H]`` log;
     access: ``[B, D, H]`` quality met this month; load: ``[B, D, H]`` utilisation;
-    fees: ``[B, 1, K]`` k$ a month per resident; unserved: ``[B]`` visits; utility:
-    ``[B, D, K]`` service terms of utility.
+    fees: ``[B, 1, K]`` k$ a month per resident; unserved: ``[B]`` visits; education: ``[B, D]``
+    log perceived quality of schools over the first year's; utility: ``[B, D, K]`` service terms
+    of utility.
     """
 
     quality: Tensor
@@ -204,6 +229,7 @@ class ServiceUse:
     load: Tensor
     fees: Tensor
     unserved: Tensor
+    education: Tensor
     utility: Tensor
 
 

@@ -120,7 +120,7 @@ class Region:
         """A part under the parameters of the whole, which alone decides who comes and goes."""
         shared = self.whole.parameters
         city = build(panel)
-        kept = {"participation", "wage"}
+        kept = {"participation", "wage", "mobility"}
         values = {k: v for k, v in shared.values.items() if k not in kept}
         values |= {k: city.parameters.values[k] for k in kept}
         city = replace(

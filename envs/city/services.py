@@ -13,6 +13,8 @@ from envs.city.parameters import Parameters
 from envs.city.ports import Fiscal, Residents, Roads, ServiceUse, Settlement, Staffing
 from envs.city.shocks import Shocks
 
+EDUCATION = 0
+
 
 @dataclass(frozen=True)
 class ServicesState:
@@ -37,9 +39,10 @@ class ServicesFundamentals:
     money: Tensor
 
 
-def staffing(s: ServicesState) -> Staffing:
-    """Staff that the services employ or want to."""
-    return Staffing(s.staff.sum(-1))
+def staffing(s: ServicesState, f: ServicesFundamentals) -> Staffing:
+    """Staff that the services employ, and what their buildings have grown to."""
+    share = f.facilities / f.facilities.sum(-1, keepdim=True)
+    return Staffing(s.staff.sum(-1), (share * s.facilities / f.facilities).sum(-1))
 
 
 def target_weights(people: Tensor, targeting: Tensor) -> Tensor:
@@ -103,9 +106,8 @@ def serve(
     proximity = torch.log(reach / capacity.sum(1, keepdim=True))
     quality = s.quality + p.bdk.gain_q * (access - s.quality)
 
-    worth = p.bdk.om_service * (
-        torch.log(quality / f.quality) + p.bdk.prox_weight * (proximity - f.proximity)
-    )
+    learnt = torch.log(quality / f.quality)
+    worth = p.bdk.om_service * (learnt + p.bdk.prox_weight * (proximity - f.proximity))
     unmet = p.bd.om_fee * (1 - use)
     share = people.sum(1) / people.sum((1, 2)).unsqueeze(-1)
     relative = p.bd.efficiency / (share * p.bd.efficiency).sum(-1, keepdim=True)
@@ -120,6 +122,7 @@ def serve(
         load=load,
         fees=((fee * visits.squeeze(1)).unsqueeze(1) * weights).sum(-1).unsqueeze(1),
         unserved=overload.sum((1, 2)),
+        education=learnt[..., EDUCATION],
         utility=worth.sum(-1, keepdim=True) + by_type.unsqueeze(1),
     )
 

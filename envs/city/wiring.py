@@ -19,6 +19,7 @@ WRITERS: dict[str, str] = {
     "residents": "planning",
     "roads": "infrastructure",
     "staffing": "services",
+    "land": "planning",
     "offers": "industry",
     "commute": "travel",
     "market": "industry",

@@ -30,10 +30,13 @@ REVENUE = (
 
 
 def closed(city: City) -> City:
-    """The same city with nobody moving in or out."""
+    """The same city with nobody moving in or out, nobody born and nobody gone."""
     values = dict(city.parameters.values)
-    values["chi"] = torch.zeros_like(values["chi"])
-    return replace(city, parameters=Parameters(values))
+    for name in ("chi", "birth_rate", "death_rate"):
+        values[name] = torch.zeros_like(values[name])
+    f = city.fundamentals
+    still = replace(f.planning, replacement=torch.zeros_like(f.planning.replacement))
+    return replace(city, parameters=Parameters(values), fundamentals=replace(f, planning=still))
 
 
 def relative(gap: Tensor, size: Tensor) -> float:
@@ -44,20 +47,25 @@ def relative(gap: Tensor, size: Tensor) -> float:
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=["float64", "float32"])
 def test_a_closed_city_keeps_its_people(many: City, dtype: torch.dtype) -> None:
     city = closed(many).to(dtype)
-    before = city.initial().planning.people.sum(1)
+    before = city.initial().planning.people.sum((1, 2))
     for _, after, _ in months(city, random_policy(city, 1), 24, "pooled"):
-        now = after.planning.people.sum(1)
+        now = after.planning.people.sum((1, 2))
         assert relative(now - before, before) < (1e-12 if dtype is torch.float64 else 1e-6)
-        assert relative(after.planning.people - city.start.planning.people, before[:, None]) > 0
+        assert (
+            relative(after.planning.people - city.start.planning.people, before[:, None, None]) > 0
+        )
 
 
-def test_people_change_by_net_migration_alone(many: City) -> None:
+def test_people_change_by_net_migration_births_and_deaths_alone(many: City) -> None:
     p, f = many.parameters, many.fundamentals.planning
+    natural = (p.values["birth_rate"] - p.values["death_rate"]) / 12
     for before, after, _ in months(many, random_policy(many, 2), 24, "pooled"):
         s, everyone = before.planning, before.planning.people.sum(1)
         _, value = planning.location_choice(p, after.planning.perceived, s.home_floor)
-        net = 0.02 * everyone * 0.25 * torch.tanh((value - f.outside) / 0.25)
-        assert relative(after.planning.people.sum(1) - everyone - net, everyone) < 1e-12
+        pull = 0.02 * 0.25 * torch.tanh((value - f.outside) / 0.25)
+        settled = everyone * (1 + pull + f.replacement)
+        expected = (settled * (1 + natural)).sum(-1)
+        assert relative(after.planning.people.sum((1, 2)) - expected, expected) < 1e-12
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -49,11 +49,12 @@ def test_both_levels_rest_at_their_first_year(region: Region) -> None:
 
 
 def test_the_people_of_a_part_are_those_of_its_district(region: Region) -> None:
-    """Type by type, one month late, whatever happens on either level."""
+    """One month late, whatever happens on either level; types to what schools differ in."""
     state, flows = lived(region, 48, {"transit": 1.5, "far": 1.3}, closure=0.5)
     inside = state.parts[HELD].planning.people.sum(1)
     district = flows.whole.residents.people[:, HELD]
-    torch.testing.assert_close(inside, district, rtol=1e-10, atol=0)
+    torch.testing.assert_close(inside.sum(-1), district.sum(-1), rtol=1e-5, atol=0)
+    torch.testing.assert_close(inside, district, rtol=5e-4, atol=0)
     start = region.whole.start.planning.people[:, HELD]
     assert float((inside / start - 1).abs().max()) > 1e-3
 

@@ -1,0 +1,67 @@
+"""Births, deaths, ageing and social mobility (MODEL sections 5(9) and 23).
+
+A month moves people between neighbouring household types: education and skills lift some to
+the next, age and misfortune take some down. As a matrix it is tridiagonal; its rows sum to one
+plus natural growth.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from envs.city.parameters import Parameters
+
+#: Moves over what the change of a district's mix needs at least.
+_ROOM = 1.25
+
+
+def age(people: Tensor, p: Parameters, education: Tensor) -> Tensor:
+    """People ``[B, D, K]`` a month later, at home where they were.
+
+    Args:
+        education: ``[B, D]`` log perceived quality of schools over the first year's.
+    """
+    rise, fall, growth = monthly(p, education)
+    up, down = people * rise, people * fall
+    nobody = torch.zeros_like(people[..., :1])
+    risen = torch.cat([nobody, up[..., :-1]], -1)
+    fallen = torch.cat([down[..., 1:], nobody], -1)
+    return people * (1 + growth) - up - down + risen + fallen
+
+
+def monthly(p: Parameters, education: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Hazards of rising and falling ``[B, D, K]`` and natural growth ``[b, 1, K]`` per month.
+
+    Nobody rises from the last type or falls from the first.
+    """
+    kinds = p.bd.birth_rate.shape[-1]
+    order = torch.arange(kinds, device=education.device)
+    lift = torch.exp(p.bd.el_mobility * education).unsqueeze(-1)
+    rise = p.bdk.rise * (order < kinds - 1) / 12 * lift
+    fall = p.bdk.fall * (order > 0) / 12
+    return rise, fall, (p.bdk.birth_rate - p.bdk.death_rate) / 12
+
+
+def transition(p: Parameters) -> Tensor:
+    """The month at first-year schools as a matrix ``[b, K, K]``: row from, column to."""
+    kinds = p.bd.birth_rate.shape[-1]
+    eye = torch.eye(kinds, dtype=p.bd.birth_rate.dtype, device=p.bd.birth_rate.device)
+    quiet = torch.zeros_like(p.bd.birth_rate[:, :1]).expand(-1, kinds)
+    return age(eye.expand(quiet.shape[0], -1, -1), p, quiet)
+
+
+def before(people: Tensor, p: Parameters) -> Tensor:
+    """People ``[b, D, K]`` who become ``people`` within a month at first-year schools."""
+    months: Tensor = torch.linalg.solve(transition(p).mT, people.mT)
+    return months.mT
+
+
+def enough_moves(people: Tensor, p: Parameters) -> Parameters:
+    """Parameters with the mobility ``[b]`` that keeps every district's mix of types in place.
+
+    Where careers change a district's mix faster than its people move, nobody could make up
+    for it; the hazard of moving is raised there (MODEL section 23).
+    """
+    change = (1 - before(people, p) / people).amax((1, 2))
+    return Parameters(p.values | {"mobility": torch.maximum(p.b.mobility, _ROOM * change)})
