@@ -11,7 +11,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from envs.city import industry, infrastructure, planning, services, travel, treasury
+from envs.city import energy, industry, infrastructure, planning, services, travel, treasury
 from envs.city.functions import FLOOR, erlang_steady, mix, pull, push
 from envs.city.geography import Geography
 from envs.city.levers import Policy
@@ -182,6 +182,7 @@ def first_infrastructure(
         people=homes.sum(-1),
         output=e.sales[..., infrastructure.MANUFACTURING].sum(-1),
         floor=p.bd.floor_home * homes,
+        energy=one,
     )
     slow = p.b.delta_g / 12 * one
     state = infrastructure.InfrastructureState(
@@ -208,10 +209,11 @@ def first_air(
     market: Market,
     residents: Residents,
 ) -> tuple[infrastructure.InfrastructureState, infrastructure.InfrastructureFundamentals]:
-    """The same with the pollution that the first month's emissions sustain."""
+    """The same with the pollution that the first month's emissions sustain, and its energy."""
     emissions = infrastructure.emissions_by_source(p, f, s, f.vehicle_km, market, residents)
     pollution = infrastructure.push_air(g, emissions)
-    return replace(s, pollution=pollution.clone()), replace(f, pollution=pollution)
+    use = energy.used(p, s.retrofit, residents, market, f.vehicle_km).sum((1, 2))
+    return replace(s, pollution=pollution.clone()), replace(f, pollution=pollution, energy=use)
 
 
 def first_services(

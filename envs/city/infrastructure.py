@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from envs.city import energy
 from envs.city.functions import diminishing, erlang, pull, saturate, soft_cap
 from envs.city.geography import Geography
 from envs.city.parameters import Parameters
-from envs.city.ports import Commute, Fiscal, Market, Residents, Roads, Settlement, Traffic
+from envs.city.ports import Commute, Energy, Fiscal, Market, Residents, Roads, Settlement, Traffic
 from envs.city.shocks import Shocks
 
 MANUFACTURING = 0
@@ -38,7 +39,8 @@ class InfrastructureState:
 @dataclass(frozen=True)
 class InfrastructureFundamentals:
     """Baseline values: pace, road, vehicle_km, load, pollution ``[b, D]``; ridership, people
-    ``[b]``; output: ``[b]`` manufacturing sales; floor: ``[b, D]`` residential m2."""
+    ``[b]``; output: ``[b]`` manufacturing sales; floor: ``[b, D]`` residential m2; energy:
+    ``[b]`` MWh a month."""
 
     pace: Tensor
     road: Tensor
@@ -49,6 +51,7 @@ class InfrastructureFundamentals:
     people: Tensor
     output: Tensor
     floor: Tensor
+    energy: Tensor
 
 
 def free_pace(p: Parameters, condition: Tensor) -> Tensor:
@@ -159,6 +162,19 @@ def load(
         emissions=emissions.mean(-1),
         ridership=commuting.transit.sum((1, 2)),
     )
+
+
+def power(
+    s: InfrastructureState,
+    f: InfrastructureFundamentals,
+    p: Parameters,
+    residents: Residents,
+    market: Market,
+    traffic: Traffic,
+    shocks: Shocks,
+) -> Energy:
+    """Energy that the month uses, its carbon and its price."""
+    return energy.supply(p, s.clean, s.retrofit, f.energy, residents, market, traffic, shocks)
 
 
 def push_air(geography: Geography, emissions: Tensor) -> Tensor:

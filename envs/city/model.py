@@ -30,6 +30,7 @@ from envs.city.levers import announced, delays, enforce
 from envs.city.parameters import Parameters
 from envs.city.ports import (
     Commute,
+    Energy,
     Fiscal,
     Income,
     JobOffers,
@@ -87,6 +88,7 @@ class Flows:
     income: Income
     shopping: Shopping
     traffic: Traffic
+    energy: Energy
     services: ServiceUse
     value: Value
     settlement: Settlement
@@ -235,6 +237,12 @@ class City:
                 state.infrastructure, f.infrastructure, g, p, commute, market, residents, shocks
             ),
         )
+        port(
+            "energy",
+            lambda: infrastructure.power(
+                state.infrastructure, f.infrastructure, p, residents, market, traffic, shocks
+            ),
+        )
         value = port("value", lambda: self.worth(port.ports, shocks))
         settlement = port(
             "settlement",
@@ -297,6 +305,7 @@ class City:
             ports["shopping"],
             ports["services"],
             ports["traffic"],
+            ports["energy"],
             ports["roads"],
             fiscal,
             shocks,

@@ -14,6 +14,7 @@ from envs.city.levers import LEVERS, Policy
 from envs.city.parameters import Parameters
 from envs.city.ports import (
     Commute,
+    Energy,
     Fiscal,
     Income,
     Land,
@@ -133,6 +134,7 @@ def value(
     shopping: Shopping,
     services: ServiceUse,
     traffic: Traffic,
+    energy: Energy,
     roads: Roads,
     fiscal: Fiscal,
     shocks: Shocks,
@@ -146,6 +148,7 @@ def value(
         -p.bd.housing_share * torch.log(residents.home_rent)
         - p.bd.price_weight * p.bd.loc_share * shopping.price_index
         - p.bd.om_pol * (traffic.pollution - 1)
+        - (p.b.om_energy * energy.price).unsqueeze(-1)
         + p.bd.dens_weight * p.bd.eta_dens * torch.log(people / f.people)
         - p.bd.om_far * torch.log(density)
         - p.bd.om_release * land.lost

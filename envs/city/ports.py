@@ -213,6 +213,21 @@ class Traffic:
 
 
 @dataclass(frozen=True)
+class Energy:
+    """Energy of the month (infrastructure.power); C uses: homes, workplaces, industry, transport.
+
+    use: ``[B, D, C]`` MWh; carbon: ``[B, D, C]`` t CO2; renewable: ``[B]`` share of energy; load:
+    ``[B]`` use over capacity of the grid; price: ``[B]`` log price over the first year's.
+    """
+
+    use: Tensor
+    carbon: Tensor
+    renewable: Tensor
+    load: Tensor
+    price: Tensor
+
+
+@dataclass(frozen=True)
 class ServiceUse:
     """Service quality as residents meet it (services.serve).
 

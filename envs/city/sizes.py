@@ -23,6 +23,7 @@ BUDGET_NAMES = (
     "training",
     "fixed",
 )
+ENERGY_NAMES = ("homes", "workplaces", "industry", "transport")
 TYPES = len(TYPE_NAMES)
 SECTORS = len(SECTOR_NAMES)
 PRIVATE = SECTORS - 1

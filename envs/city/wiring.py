@@ -27,6 +27,7 @@ WRITERS: dict[str, str] = {
     "income": "households",
     "shopping": "industry",
     "traffic": "infrastructure",
+    "energy": "infrastructure",
     "value": "valuation",
     "settlement": "treasury",
 }

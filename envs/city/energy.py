@@ -1,0 +1,79 @@
+"""Energy by use, its carbon, and what it costs (MODEL section 5(6)).
+
+Homes, workplaces, industry and transport use energy; what is not renewable emits carbon; and a
+grid that runs close to its capacity charges more.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from envs.city.functions import diminishing
+from envs.city.parameters import Parameters
+from envs.city.ports import Energy, Market, Residents, Traffic
+from envs.city.shocks import Shocks
+
+MANUFACTURING = 0
+
+
+def renewable_share(p: Parameters, clean: Tensor) -> Tensor:
+    """Share of energy that is renewable ``[B]`` at clean capital ``[B]`` over the first year's.
+
+    The odds rise in proportion to the capital, so that the share stays below one.
+    """
+    odds = p.b.renewable / (1 - p.b.renewable) * clean
+    return odds / (1 + odds)
+
+
+def scarcity(p: Parameters, load: Tensor) -> Tensor:
+    """Log price of energy over an idle grid's, at a load over capacity ``[B]``."""
+    return torch.log1p(p.b.grid_price * load**p.b.grid_power)
+
+
+def used(
+    p: Parameters, retrofit: Tensor, residents: Residents, market: Market, vehicle_km: Tensor
+) -> Tensor:
+    """Energy by use ``[B, D, C]`` MWh a month.
+
+    Args:
+        retrofit: ``[B]`` capital over the first year's. vehicle_km: ``[B, D]`` per peak hour.
+    """
+    saved = torch.exp(-p.b.el_retrofit * diminishing(retrofit)).unsqueeze(-1)
+    quantities = (
+        residents.home_floor * saved,
+        residents.work_floor,
+        market.sales[..., MANUFACTURING],
+        vehicle_km / p.bd.peak * p.bd.legs,
+    )
+    return torch.stack(quantities, -1) * p.bdk.energy_use
+
+
+def supply(
+    p: Parameters,
+    clean: Tensor,
+    retrofit: Tensor,
+    first_use: Tensor,
+    residents: Residents,
+    market: Market,
+    traffic: Traffic,
+    shocks: Shocks,
+) -> Energy:
+    """Energy of the month.
+
+    Args:
+        clean, retrofit: ``[B]`` capital over the first year's. first_use: ``[b]`` MWh a month of
+            the whole city in the first year.
+    """
+    use = used(p, retrofit, residents, market, traffic.vehicle_km)
+    renewable = renewable_share(p, clean)
+    base = 1 - p.b.grid_renewable + p.b.grid_renewable * clean
+    load = p.b.grid_load * use.sum((1, 2)) / first_use / base
+    price = scarcity(p, load) - scarcity(p, p.b.grid_load)
+    return Energy(
+        use=use,
+        carbon=use * p.bdk.carbon * (1 - renewable).reshape(-1, 1, 1),
+        renewable=renewable,
+        load=load,
+        price=price + p.b.fuel_energy * shocks["fuel"],
+    )
