@@ -44,7 +44,6 @@ from envs.city.routes import (
     shortest_routes,
 )
 
-DATA = Path(__file__).parent / "data"
 SIOUX_FALLS = configs.root() / "city" / "sioux_falls" / "network"
 PUBLISHED_OBJECTIVE = 42.31335287107440e5
 TRIP = {(0, 3): 6.0}
@@ -141,14 +140,14 @@ def test_published_flows_have_the_published_objective_and_costs(
     sioux_falls: tuple[tntp.LinkTable, np.ndarray, dict[Pair, float]],
 ) -> None:
     links = links_of(sioux_falls[0])
-    published = torch.as_tensor(tntp.read_flows(DATA / "SiouxFalls_flow.tntp"))
+    published = torch.as_tensor(tntp.read_flows(SIOUX_FALLS / "SiouxFalls_flow.tntp"))
     flow = published[:, 2][None]
     assert float(beckmann(links, flow)) == pytest.approx(PUBLISHED_OBJECTIVE, rel=1e-12)
     assert torch.allclose(link_times(links, flow)[0], published[:, 3], rtol=1e-12)
 
 
 def test_sioux_falls_reaches_the_published_equilibrium(sioux_falls_equilibrium: Assignment) -> None:
-    published = tntp.read_flows(DATA / "SiouxFalls_flow.tntp")[:, 2]
+    published = tntp.read_flows(SIOUX_FALLS / "SiouxFalls_flow.tntp")[:, 2]
     found = sioux_falls_equilibrium
     assert found.objective == pytest.approx(PUBLISHED_OBJECTIVE, rel=1e-8)
     assert float(np.corrcoef(found.flow, published)[0, 1]) > 0.999999
@@ -164,7 +163,7 @@ def test_sharp_logit_on_enough_routes_is_the_equilibrium_of_sioux_falls(
     near = k_shortest_routes(graph, table.free_time, demand, 3)
     found = merge_routes([sioux_falls_equilibrium.routes, near], sioux_falls_equilibrium.time, 8)
     routes = build_routes(found, table.length)
-    published = torch.as_tensor(tntp.read_flows(DATA / "SiouxFalls_flow.tntp")[:, 2])
+    published = torch.as_tensor(tntp.read_flows(SIOUX_FALLS / "SiouxFalls_flow.tntp")[:, 2])
     gaps = []
     for theta in (1.0, 10.0, 50.0):
         scale = torch.tensor([theta], dtype=torch.float64)

@@ -1,0 +1,1 @@
+"""Limits of the city model with known answers, beside what the model gives."""
