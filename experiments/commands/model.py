@@ -170,7 +170,7 @@ def _text(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float | int) else str(value)
 
 
-PARTS = ("model_coupling", "model_credit")
+PARTS = ("model_coupling", "model_credit", "model_verify")
 """Modules of this package that add commands to `app`."""
 
 
