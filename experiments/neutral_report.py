@@ -14,6 +14,7 @@ from experiments.neutral import (
     LeverValue,
     Solved,
 )
+from experiments.sheets import Sheet
 
 #: Settings of the best plan that earn less than this (percent of income) are summed up.
 LEAST_SHARE = 0.005
@@ -45,16 +46,6 @@ class Report:
         return {**asdict(self), "limit": LIMIT, "neutral": self.neutral, "unprobed": UNPROBED}
 
 
-@dataclass(frozen=True)
-class Sheet:
-    """A table of texts; columns that start with ">" are numbers, set to the right."""
-
-    title: str
-    columns: tuple[str, ...]
-    rows: list[tuple[str, ...]]
-    notes: tuple[str, ...] = ()
-
-
 def sheets(report: Report) -> list[Sheet]:
     """All tables of a report."""
     found = [_levers(report), _solved(report)]
@@ -63,22 +54,6 @@ def sheets(report: Report) -> list[Sheet]:
     if report.constant is not None:
         found.append(_constant(report, report.constant))
     return found
-
-
-def markdown(found: Sequence[Sheet]) -> str:
-    """Sheets as Markdown tables."""
-    parts: list[str] = []
-    for sheet in found:
-        heads = [column.removeprefix(">") for column in sheet.columns]
-        rules = ["---:" if column.startswith(">") else "---" for column in sheet.columns]
-        lines = [_row(heads), _row(rules), *(_row(row) for row in sheet.rows)]
-        parts.append("\n".join([f"### {sheet.title}", "", *lines]))
-        parts += sheet.notes
-    return "\n\n".join(parts) + "\n"
-
-
-def _row(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cell.strip() for cell in cells) + " |"
 
 
 def _levers(report: Report) -> Sheet:

@@ -96,22 +96,22 @@ def _lowest_share(c: City, s: CityState, f: Flows) -> Tensor:
 
 
 _QUALITY: dict[str, dict[str, Any]] = {
-    "education": {"standard": ("OECD Regional Well-Being: education",), "proxy": True, "observed": "persistent_absence"},
-    "health": {"standard": ("OECD Regional Well-Being: health",), "proxy": True},
-    "safety": {"standard": ("OECD Regional Well-Being: safety",), "proxy": True, "observed": "crimes"},
+    "education": {"standard": ("OECD well-being: education",), "proxy": True, "observed": "persistent_absence"},
+    "health": {"standard": ("OECD well-being: health",), "proxy": True},
+    "safety": {"standard": ("OECD well-being: safety",), "proxy": True, "observed": "crimes"},
     "culture": {},
 }
 _ROWS: tuple[Indicator, ...] = (
     Indicator("population", "persons", 0, "planning", lambda c, s, f: _people(c, s, f).sum(-1), _people, formula_text="residents of all types", observed="population"),
-    Indicator("floor_per_head", "m2/person", 1, "planning", lambda c, s, f: f.residents.home_floor.sum(-1) / _people(c, s, f).sum(-1), lambda c, s, f: f.residents.home_floor / _people(c, s, f), formula_text="residential floor / residents", standard=("OECD Regional Well-Being: housing",), proxy=True, observed="dwellings"),
+    Indicator("floor_per_head", "m2/person", 1, "planning", lambda c, s, f: f.residents.home_floor.sum(-1) / _people(c, s, f).sum(-1), lambda c, s, f: f.residents.home_floor / _people(c, s, f), formula_text="residential floor / residents", standard=("OECD well-being: housing",), proxy=True, observed="dwellings"),
     Indicator("rent", "k$/m2/month", -1, "planning", lambda c, s, f: f.residents.home_rent.mean(-1), lambda c, s, f: f.residents.home_rent, formula_text="mean rent of districts", observed="median_rent"),
     Indicator("rent_share", "share of income", -1, "planning", lambda c, s, f: _rent_share(c, s, f).mean(-1), _rent_share, formula_text="rent × residential floor / gross pay of residents, mean of districts", standard=("SDG 11.1.1",), proxy=True),
     Indicator("property_value", "k$", 0, "planning", lambda c, s, f: f.value.property_value.sum(-1), lambda c, s, f: f.value.property_value, formula_text="12 × rent / user cost × floor, homes and work places", observed="house_price"),
     Indicator("low_income_share", "share", 0, "planning", _lowest_share, None, False, 0.02, formula_text="residents of the two lowest income types / residents"),
     Indicator("output", "k$/month", 1, "industry", lambda c, s, f: f.market.sales.sum((1, 2)), lambda c, s, f: f.market.sales.sum(-1), formula_text="sales of private firms", observed="gva_per_job"),
     Indicator("jobs", "jobs", 1, "industry", lambda c, s, f: f.market.jobs.sum(-1), lambda c, s, f: f.market.jobs, formula_text="employed efficiency units × heads per unit", observed="jobs"),
-    Indicator("income", "k$/person/month", 1, "industry", lambda c, s, f: (f.residents.people * f.income.disposable).sum((1, 2)) / _people(c, s, f).sum(-1), _income, formula_text="disposable income of residents / residents", standard=("OECD Regional Well-Being: income",), observed="income_per_head"),
-    Indicator("unemployment", "share", -1, "industry", _unemployment, None, False, 0.01, formula_text="1 - employed / labour supplied", standard=("ISO 37120:2014 5.1", "OECD Regional Well-Being: jobs",), observed="claimant_rate"),
+    Indicator("income", "k$/person/month", 1, "industry", lambda c, s, f: (f.residents.people * f.income.disposable).sum((1, 2)) / _people(c, s, f).sum(-1), _income, formula_text="disposable income of residents / residents", standard=("OECD well-being: income",), observed="income_per_head"),
+    Indicator("unemployment", "share", -1, "industry", _unemployment, None, False, 0.01, formula_text="1 - employed / labour supplied", standard=("ISO 37120 5.1", "OECD well-being: jobs",), observed="claimant_rate"),
     Indicator("capital", "k$", 1, "industry", lambda c, s, f: s.industry.capital.sum((1, 2)), lambda c, s, f: s.industry.capital.sum(-1), formula_text="private capital", observed="enterprises"),
     Indicator("evasion", "share", -1, "industry", lambda c, s, f: s.treasury.evasion.mean(-1), None, False, 0.05, formula_text="mean evaded share of income and business tax"),
     *(

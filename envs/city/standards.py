@@ -1,19 +1,20 @@
 """Published indicator standards that the dashboard refers to: code, title, where it was checked.
 
 A row of the dashboard names the codes that it answers; ``proxy`` there says that the model
-holds something that stands in for what the standard asks for.
+holds something that stands in for what the standard asks for. Numbers of ISO 37120 are those of
+the first edition (2014); "OECD well-being" is the OECD's Regional Well-Being.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-_ISO = "ISO 37120:2014"
+_ISO = "ISO 37120"
 _SDG = "SDG"
-_WELL_BEING = "OECD Regional Well-Being"
+_WELL_BEING = "OECD well-being"
 _ISO_SOURCE = "ISO 37120 ontology of the University of Toronto; contents page of the first edition"
 _SDG_SOURCE = "UN-Habitat and UNSD metadata of the indicator"
-_OECD_SOURCE = "OECD Regional Well-Being, user guide 2018"
+_OECD_SOURCE = "OECD pages on Regional Well-Being"
 _ITF_SOURCE = "ITF, OECD & European Commission 2019, Benchmarking Accessibility in Cities"
 
 
@@ -72,8 +73,8 @@ STANDARDS: dict[str, Standard] = {
         _well_being("income", "Disposable household income per capita"),
         _well_being("jobs", "Employment and unemployment rate"),
         _well_being("housing", "Rooms per person"),
-        _well_being("health", "Mortality and life expectancy"),
-        _well_being("education", "Labour force with upper secondary education"),
+        _well_being("health", "Life expectancy"),
+        _well_being("education", "Education of the workforce"),
         _well_being("environment", "Exposure to PM2.5"),
         _well_being("safety", "Homicide rate"),
         _well_being("access to services", "Households with broadband"),
@@ -87,9 +88,9 @@ STANDARDS: dict[str, Standard] = {
 
 #: What these standards ask for and the model holds nothing of.
 NOT_COMPUTED: dict[str, str] = {
-    "ISO 37120:2014 themes": "fire and emergency response, governance, solid waste, "
+    "ISO 37120, whole themes": "fire and emergency response, governance, solid waste, "
     "telecommunication, wastewater, water and sanitation",
     "SDG 11": "11.4.1 heritage spending, 11.5.1 disasters, 11.6.1 solid waste, "
     "11.7.2 harassment, 11.a.1 and 11.b.1 plans",
-    "OECD Regional Well-Being": "civic engagement, community, life satisfaction",
+    "OECD well-being": "civic engagement, community, life satisfaction",
 }

@@ -20,6 +20,7 @@ from envs.registry import synthetic
 from experiments import cli, neutral
 from experiments import neutral_report as reports
 from experiments.errors import InputError
+from experiments.sheets import markdown
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +128,7 @@ def test_marks_of_the_sheets_follow_the_verdicts() -> None:
     assert [cells[-1] for cells in sheet.rows] == ["", "+0.2000 *", "-0.1000 1"]
     assert "Not neutral: fee." in sheet.notes[1]
     assert not report.as_dict()["neutral"]
-    assert "| fee |" in reports.markdown([sheet])
+    assert "| fee |" in markdown([sheet])
 
 
 def test_write_keeps_the_solution_where_the_city_looks_for_it(
