@@ -19,10 +19,9 @@ import torch
 from stable_baselines3 import PPO
 
 import envs
-from envs import registry
 from envs.adapters.null import NullCore
 from envs.adapters.sb3 import GovernanceVecEnv
-from envs.city.shocks import no_shocks
+from experiments import speed
 
 Tick = Callable[[], None]
 
@@ -34,16 +33,19 @@ GOALS = {"synthetic": 0.7}
 class Plan:
     """What is measured.
 
-    districts, rows: sizes of the model's table. seconds: length of one repeat of it.
+    districts, rows: sizes of the model's table. seconds: length of one repeat of it. memory:
+    districts and rows whose memory is measured. device: of the model's months.
     worlds: scenarios and cities to learn on. environments, months, batch, epochs, steps: of the
     learner, with ``steps`` environment steps a rollout. repeats, pairs: repeats of the model's
     times, pairs of rollouts.
     """
 
-    districts: tuple[int, ...] = (9, 33)
-    rows: tuple[int, ...] = (1, 32, 256)
+    districts: tuple[int, ...] = (9, 33, 100)
+    rows: tuple[int, ...] = (1, 32, 256, 1024)
     seconds: float = 0.5
     repeats: int = 5
+    memory: tuple[tuple[int, int], ...] = ((33, 64), (33, 256), (33, 1024))
+    device: str = "cpu"
     worlds: tuple[tuple[str, str], ...] = (
         ("city_v0", "synthetic"),
         ("districts_v0", "synthetic"),
@@ -59,19 +61,8 @@ class Plan:
     @property
     def work(self) -> int:
         """Units of progress."""
-        return self.repeats * len(self.districts) * len(self.rows) + self.pairs * len(self.worlds)
-
-
-@dataclass(frozen=True)
-class ModelSpeed:
-    """City-months a second of the model's step alone: no gradients, float32, one thread."""
-
-    districts: int
-    rows: int
-    milliseconds: float
-    city_months: float
-    slowest: float
-    fastest: float
+        sizes = len(self.districts) * len(self.rows)
+        return self.repeats * sizes + len(self.memory) + self.pairs * len(self.worlds)
 
 
 @dataclass(frozen=True)
@@ -89,25 +80,6 @@ class LearningSpeed:
     lowest: float
     highest: float
     goal: float | None
-
-
-def model_speed(districts: int, rows: int, plan: Plan, tick: Tick) -> ModelSpeed:
-    """Time the status quo of one synthetic city in ``rows`` rows."""
-    city = registry.synthetic(0, 1, districts).to(torch.float32)
-    state = city.initial(rows)
-    quiet = no_shocks(rows, districts, state.planning.home_rent)
-    speeds = []
-    with torch.no_grad():
-        state, _ = city.step(state, {}, quiet)
-        for _ in range(plan.repeats):
-            months, start = 0, time.perf_counter()
-            while (elapsed := time.perf_counter() - start) < plan.seconds:
-                state, _ = city.step(state, {}, quiet)
-                months += rows
-            speeds.append(months / elapsed)
-            tick()
-    typical = median(speeds)
-    return ModelSpeed(districts, rows, 1000 * rows / typical, typical, min(speeds), max(speeds))
 
 
 def learning_speed(scenario: str, city: str, plan: Plan, tick: Tick) -> LearningSpeed:
@@ -162,13 +134,25 @@ def learning_speed(scenario: str, city: str, plan: Plan, tick: Tick) -> Learning
 
 
 def measure(plan: Plan, tick: Tick) -> dict[str, Any]:
-    """All measurements as a record for JSON: "machine", "plan", "model" and "learning"."""
+    """All measurements as a record for JSON: machine, plan, model, memory, agreement, learning."""
     return {
         "machine": machine(),
         "plan": asdict(plan),
-        "model": [asdict(model_speed(d, b, plan, tick)) for d in plan.districts for b in plan.rows],
+        "model": [
+            asdict(speed.model_speed(d, b, plan.seconds, plan.repeats, plan.device, tick))
+            for d in plan.districts
+            for b in plan.rows
+        ],
+        "memory": list(_memory(plan, tick)),
+        "agreement": None if plan.device == "cpu" else speed.agreement(33, 32, 12, plan.device),
         "learning": [asdict(learning_speed(*world, plan, tick)) for world in plan.worlds],
     }
+
+
+def _memory(plan: Plan, tick: Tick) -> Iterator[dict[str, Any]]:
+    for districts, rows in plan.memory:
+        yield asdict(speed.memory(districts, rows))
+        tick()
 
 
 def machine() -> dict[str, Any]:
@@ -190,7 +174,9 @@ def rows_of(records: Sequence[dict[str, Any]], columns: Sequence[str]) -> Iterat
 
 def _text(value: Any) -> str:
     if value is None:
-        return "none"
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
     return str(value)

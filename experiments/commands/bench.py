@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from experiments.commands.output import JsonOption, check_json, emit, show
+from experiments.errors import InputError
 
 MODEL = {
     "districts": "districts",
@@ -15,6 +16,16 @@ MODEL = {
     "city_months": "city-months/s",
     "slowest": "slowest repeat",
     "fastest": "fastest repeat",
+    "limit": "limit, ms",
+    "share": "share of limit",
+    "goal": "goal",
+    "reached": "reached",
+}
+MEMORY = {
+    "districts": "districts",
+    "rows": "batch",
+    "megabytes": "peak, MB",
+    "per_row": "MB a row",
 }
 LEARNING = {
     "scenario": "scenario",
@@ -33,9 +44,12 @@ TEXT = ("scenario", "city")
 
 def bench(
     threads: Annotated[int, typer.Option(min=1, help="Threads of torch.")] = 1,
+    device: Annotated[
+        str, typer.Option(help="Where the model's months run: cpu, or cuda where there is one.")
+    ] = "cpu",
     json: JsonOption = None,
 ) -> None:
-    """Time the city model, and PPO on it beside PPO on a world that computes nothing.
+    """Time the city model beside its arithmetic limit, and PPO beside PPO on an idle world.
 
     Example: polislab bench --json bench.json
     """
@@ -45,11 +59,17 @@ def bench(
     from experiments.progress import progress
 
     check_json(json)
+    if device != "cpu" and not (device.startswith("cuda") and torch.cuda.is_available()):
+        raise InputError(f"--device {device}: expected cpu, or cuda on a machine that has one")
     torch.set_num_threads(threads)
-    plan = Plan()
+    plan = Plan(device=device)
     with progress("measuring", plan.work, "measurements") as tick:
         result = measure(plan, tick)
-    show(_table("City model: one step, float32, no gradients", MODEL, result["model"]))
+    show(_table(f"City model: one month, float32, no gradients, {device}", MODEL, result["model"]))
+    show("The limit is the month's own exponentials and matrix products, timed alone.")
+    show(_table("Memory of a month", MEMORY, result["memory"]))
+    if result["agreement"] is not None:
+        show(f"{device} and cpu after a year: {result['agreement']:.1e} apart at most (relative)")
     show(
         _table(
             f"Stable-Baselines3 PPO: {plan.environments} environments, {plan.months} months a "
