@@ -95,7 +95,14 @@ def neutral(
     emit(report.as_dict(), json)
 
 
-PARTS = ("model_tables", "model_coupling", "model_credit", "model_verify")
+PARTS = (
+    "model_tables",
+    "model_measures",
+    "model_coupling",
+    "model_region",
+    "model_credit",
+    "model_verify",
+)
 """Modules of this package that add commands to `app`."""
 
 
