@@ -32,7 +32,7 @@ _FLAT = 1e-8
 
 
 @dataclass(frozen=True)
-class _Roads:
+class Roads:
     """Four or five links, the graph they make, and its loopless routes."""
 
     links: Links
@@ -40,7 +40,7 @@ class _Roads:
     routes: Routes
 
 
-def _braess(bridge: bool) -> _Roads:
+def braess_network(bridge: bool) -> Roads:
     """Links from 0 to 3 whose times are ``constant + slope * flow``."""
     rows = [(0, 1, 0.0, 10.0), (0, 2, 50.0, 1.0), (1, 3, 50.0, 1.0), (2, 3, 0.0, 10.0)]
     rows += [(1, 2, 10.0, 1.0)] * bridge
@@ -53,7 +53,7 @@ def _braess(bridge: bool) -> _Roads:
     )
     graph = Graph(tail, head, 4)
     found = k_shortest_routes(graph, free, [_TRIP], 9)
-    return _Roads(links, graph, build_routes(found, ones))
+    return Roads(links, graph, build_routes(found, ones))
 
 
 def braess() -> list[Row]:
@@ -64,15 +64,15 @@ def braess() -> list[Row]:
     demand = {_TRIP: _DRIVERS}
     theta = torch.tensor([100.0], dtype=torch.float64)
     six = torch.tensor([[_DRIVERS]], dtype=torch.float64)
-    open_, shut = _braess(True), _braess(False)
+    open_, shut = braess_network(True), braess_network(False)
     best = torch.as_tensor(system_optimum(open_.links, open_.graph, demand).flow)[None]
     toll = marginal_tolls(open_.links, best)
 
-    def sharp(roads: _Roads, charge: Tensor | None = None) -> float:
+    def sharp(roads: Roads, charge: Tensor | None = None) -> float:
         flow = logit_equilibrium(roads.links, roads.routes, six, theta, charge)
         return float((flow * link_times(roads.links, flow)).sum()) / _DRIVERS
 
-    def wardrop(roads: _Roads, charge: Tensor | None = None) -> float:
+    def wardrop(roads: Roads, charge: Tensor | None = None) -> float:
         paid = None if charge is None else charge[0].numpy()
         return assign(roads.links, roads.graph, demand, paid).total_time / _DRIVERS
 
