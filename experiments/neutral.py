@@ -40,7 +40,8 @@ UNPROBED: dict[str, str] = {
     "budget_split": "not in force under one treasury",
 }
 #: Levers whose neutral setting is today's, a bound: they may cost, but must not pay.
-ONE_SIDED = ("subsidy", "rebate", "toll")
+TOLLS = ("toll", "road_toll")
+ONE_SIDED = ("subsidy", "rebate", *TOLLS)
 _HUNDREDTH = 0.01
 #: Steps after which Newton's method gives up.
 NEWTON_STEPS = 8
@@ -221,7 +222,7 @@ def judge(lever: Lever, residual: float, load: float) -> tuple[bool, str]:
     Args:
         load: peak traffic over road capacity of the city's first year.
     """
-    if lever.name == "toll" and residual >= LIMIT:
+    if lever.name in TOLLS and residual >= LIMIT:
         if load > 1:
             return True, f"pays because roads are over capacity (v/c {load:g}): the Pigouvian gain"
         return False, f"pays although roads are below capacity (v/c {load:g})"

@@ -18,10 +18,13 @@ from envs.city.levers import Policy
 from envs.city.panel import Economy, Panel
 from envs.city.parameters import Parameters
 from envs.city.ports import Commute, Fiscal, JobOffers, Market, Residents, Roads, Shopping
+from envs.city.roads import Reservoirs
 from envs.city.shocks import no_shocks
 from envs.city.sizes import BUDGET_NAMES, PRIVATE
 
 _FURNESS = 400
+_ROUNDS, _SWEEPS = 2000, 10
+_FIRST_STEP, _SETTLED = 0.5, 1e-12
 
 
 def first_fiscal(p: Parameters, policy: Policy, like: Tensor) -> treasury.TreasuryState:
@@ -33,20 +36,72 @@ def first_fiscal(p: Parameters, policy: Policy, like: Tensor) -> treasury.Treasu
     return treasury.TreasuryState(evasion, audit.clone(), zero, zero.clone(), policy)
 
 
-def first_roads(g: Geography, p: Parameters, like: Tensor) -> tuple[Roads, Tensor, Tensor]:
-    """Level of service at the assumed load, pace ``[b, D]`` and frequency ``[b]``."""
+def first_roads(
+    g: Geography, p: Parameters, like: Tensor, load: Tensor
+) -> tuple[Roads, Tensor, Tensor]:
+    """Level of service at a load ``[b, L]``, pace ``[b, L]`` and frequency ``[b]``."""
     ones = torch.ones_like(like)
-    pace = infrastructure.congested_pace(p, ones, p.bd.vc * ones)
+    pace = infrastructure.congested_pace(g.roads, p, torch.ones_like(load), load)
+    free = torch.zeros_like(load)
+    chosen = g.roads.choose(p, pace, free, free[:, 0])
     frequency = p.b.frequency.expand(like.shape[0]).clone()
     roads = Roads(
-        car_time=infrastructure.car_times(g, pace),
+        car_time=chosen.time,
+        car_cost=chosen.cost,
+        car_toll=chosen.toll,
+        shares=chosen.shares,
         transit_time=infrastructure.transit_times(g, p, frequency, torch.ones_like(frequency)),
         index=ones,
         stock=ones,
-        built=ones,
         frequency=torch.zeros_like(frequency),
     )
     return roads, pace, frequency
+
+
+def first_load(
+    e: Economy,
+    f: travel.TravelFundamentals,
+    g: Geography,
+    p: Parameters,
+    residents: Residents,
+    fiscal: Fiscal,
+    fare: Tensor,
+) -> Tensor:
+    """Volume over capacity ``[b, L]`` of the first month.
+
+    Reservoirs all have the assumed load. On a link network capacities are known up to their
+    scale, so that loads, times, routes and commutes are found together.
+
+    Raises:
+        ValueError: they do not settle.
+    """
+    like = e.money.unsqueeze(-1)
+    load = p.bd.vc * like.new_ones(like.shape[0], g.roads.count)
+    if isinstance(g.roads, Reservoirs):
+        return load
+    homes = residents.home_floor
+    quiet = no_shocks(homes.shape[0], homes.shape[1], homes)
+    workplace, step, before = None, _FIRST_STEP, torch.inf
+    for _ in range(_ROUNDS):
+        roads, _, _ = first_roads(g, p, homes, load)
+        offers, workplace = first_offers(
+            e, f, p, roads, residents.people, fiscal.keep_income, fare, workplace, _SWEEPS
+        )
+        commuting = travel.commute(f, g, p, roads, offers, residents, fiscal, quiet)
+        traffic = first_traffic(g, p, roads, commuting)
+        target = traffic / g.roads.first_capacity(p, traffic)
+        gap = float((target - load).abs().max())
+        if gap < _SETTLED:
+            return target
+        step = min(_FIRST_STEP, 1.1 * step) if gap < before else step / 2
+        load, before = load + step * (target - load), gap
+    raise ValueError(f"the first traffic on the network does not settle: loads move by {gap:.2g}")
+
+
+def first_traffic(g: Geography, p: Parameters, roads: Roads, commuting: Commute) -> Tensor:
+    """Vehicle-km ``[b, L]`` of the first month, other trips and goods included."""
+    work = infrastructure.commute_vehicle_km(g, p, roads.shares, commuting.car)
+    return work * (1 + p.bd.nonwork) / (1 - p.bd.freight)
 
 
 def _furness(
@@ -59,15 +114,17 @@ def _furness(
     demand: Tensor,
     people: Tensor,
     net: Tensor,
+    start: Tensor | None,
+    sweeps: int,
 ) -> Tensor:
     """Workplace constants ``[b, D, S]`` that make labour supply equal demand in every market.
 
     ``road_kernel`` sums the kernels of car and active modes (no toll in the first year);
     ``net`` is the pay term of the attraction.
     """
-    workplace = torch.ones_like(demand)
+    workplace = torch.ones_like(demand) if start is None else start
     size = (demand / demand.sum((1, 2)).reshape(-1, 1, 1)) ** p.bdk.size_jobs
-    for _ in range(_FURNESS):
+    for _ in range(sweeps):
         weights = (workplace * size * net).unsqueeze(2) * match.unsqueeze(1)
         attraction = weights.sum(-1)
         phi = pull(road_kernel, attraction) + pull(transit_kernel, attraction * fare_factor)
@@ -88,8 +145,13 @@ def first_offers(
     people: Tensor,
     keep_income: Tensor,
     fare: Tensor,
+    start: Tensor | None = None,
+    sweeps: int = _FURNESS,
 ) -> tuple[JobOffers, Tensor]:
-    """Jobs at which every sector of every district is staffed, and the constants ``[b, D, S]``."""
+    """Jobs at which every sector of every district is staffed, and the constants ``[b, D, S]``.
+
+    start: constants to improve on in some ``sweeps``; default: none, as many as it takes.
+    """
     match = industry.affinity(p)
     finding = e.frictional.reshape(-1, 1, 1).expand_as(e.demand)
     net = (e.wages * finding * (keep_income / e.city_wage).reshape(-1, 1, 1)) ** p.bdk.eps
@@ -97,13 +159,15 @@ def first_offers(
     workplace = _furness(
         f,
         p,
-        torch.exp(f.car_static - p.bdk.ke * roads.car_time) + f.active_kernel,
+        torch.exp(f.car_static - p.bdk.ke * roads.car_cost) + f.active_kernel,
         torch.exp(constant - p.bdk.ke * roads.transit_time),
         torch.exp(-p.bdk.ke * fare.reshape(-1, 1, 1) / f.value_of_time.unsqueeze(1)),
         match,
         e.demand,
         people,
         net,
+        start,
+        sweeps,
     )
     share = e.demand / e.demand.sum((1, 2)).reshape(-1, 1, 1)
     jobs = workplace * share**p.bdk.size_jobs * net
@@ -164,19 +228,23 @@ def first_infrastructure(
     panel: Panel,
     g: Geography,
     p: Parameters,
+    roads: Roads,
     commuting: Commute,
     pace: Tensor,
     frequency: Tensor,
+    toll_minutes: Tensor,
 ) -> tuple[infrastructure.InfrastructureState, infrastructure.InfrastructureFundamentals]:
-    """Roads with the capacity that the assumed load needs; pollution is set by ``first_air``."""
+    """Roads with the capacity that the first load needs; pollution is set by ``first_air``."""
     homes, ones, one = panel.people.sum(-1), torch.ones_like(panel.jobs), torch.ones_like(e.money)
-    traffic = infrastructure.commute_vehicle_km(g, p, commuting.car) * (1 + p.bd.nonwork)
-    traffic = traffic / (1 - p.bd.freight)
+    traffic = first_traffic(g, p, roads, commuting)
+    road = g.roads.first_capacity(p, traffic)
     fundamentals = infrastructure.InfrastructureFundamentals(
         pace=pace,
-        road=traffic / p.bd.vc,
-        vehicle_km=traffic,
-        load=p.bd.vc * ones,
+        road=road,
+        link_km=traffic,
+        load=traffic / road,
+        vehicle_km=g.roads.by_district(traffic),
+        toll_minutes=toll_minutes,
         pollution=ones,
         ridership=commuting.transit.sum((1, 2)),
         people=homes.sum(-1),
@@ -189,7 +257,7 @@ def first_infrastructure(
         pace=pace.clone(),
         road=fundamentals.road.clone(),
         road_pipe=erlang_steady(p.bd.delta_g / 12 * fundamentals.road, p.bd.lag_g),
-        condition=ones.clone(),
+        condition=torch.ones_like(road),
         frequency=frequency,
         crowding=one.clone(),
         clean=one.clone(),

@@ -22,7 +22,8 @@ class Capital:
 
     Attributes:
         name, unit: of the stock; ``log`` where it is kept as a logarithm, ``city_wide``
-            where districts have no part of their own.
+            where districts have no part of their own, ``on_roads`` where it lies on the road
+            resources, which are districts or links.
         levers: that drive it; the governor of the first one owns it.
         request: what instruments in force ask for, over the first year's level.
         stock: units that stand; base: units that the first year's level keeps up, or what a
@@ -50,6 +51,7 @@ class Capital:
     condition: Callable[[City, CityState], Tensor] | None = None
     log: bool = False
     city_wide: bool = False
+    on_roads: bool = False
 
     @property
     def governor(self) -> str:
@@ -70,8 +72,9 @@ def _quality(c: City, s: CityState) -> Tensor:
 
 
 def _road_use(c: City, f: Flows) -> Tensor:
-    fixed = c.parameters.bd.wear_fixed
-    return fixed + (1 - fixed) * f.traffic.load / c.fundamentals.infrastructure.load
+    p = c.parameters.bd
+    more = f.traffic.link_load - c.fundamentals.infrastructure.load
+    return 1 + (1 - p.wear_fixed) * more / p.vc
 
 
 def _one(c: City) -> Tensor:
@@ -167,6 +170,7 @@ CAPITAL: dict[str, Capital] = {
             share=lambda f: f.settlement.scale["infrastructure"].unsqueeze(-1),
             lag="lag_g",
             condition=lambda c, s: s.infrastructure.condition,
+            on_roads=True,
             stock=lambda s: s.infrastructure.road,
             pipe=lambda s: s.infrastructure.road_pipe,
         ),
@@ -183,6 +187,7 @@ CAPITAL: dict[str, Capital] = {
                 paid, torch.ones_like(paid), c.parameters.bd.cap_upkeep
             ),
             use=_road_use,
+            on_roads=True,
             condition=lambda c, s: s.infrastructure.condition,
         ),
         Capital(

@@ -145,8 +145,8 @@ def _yearly_km(c: City, s: CityState, f: Flows) -> Tensor:
 
 def _delay(c: City, s: CityState, f: Flows) -> Tensor:
     """Perceived over free-flow travel time, mean over traffic ``[B]``."""
-    pace = s.infrastructure.pace * c.parameters.bd.free_speed / 60
-    return (pace * f.traffic.vehicle_km).sum(-1) / f.traffic.vehicle_km.sum(-1)
+    pace = s.infrastructure.pace / c.geography.roads.free_pace(c.parameters)
+    return (pace * f.traffic.link_km).sum(-1) / f.traffic.link_km.sum(-1)
 
 
 def _own(f: Flows) -> Tensor:

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 
 from envs.city.parameters import Parameters
+from envs.city.roads import Reservoirs, Roads
+from envs.city.streets import StreetPlan, build_streets
 
 _SAMPLES = 21
 
@@ -23,7 +25,7 @@ class Geography:
     Attributes:
         xy: ``[b, D, 2]`` km. land: ``[b, D]`` km2.
         distance: ``[b, D, D]`` road km, half the district's width within it.
-        incidence: ``[b, D*D, D]`` km that the route of a pair spends in each district.
+        roads: one reservoir of traffic a district, or the links of a network.
         transit_ride: ``[b, D, D]`` access, egress and ride, minutes.
         active_time: ``[b, D, D]`` minutes on foot or by bicycle.
         spill: ``[b, D, D]`` production spillover kernel (decay on local travel time).
@@ -33,7 +35,7 @@ class Geography:
     xy: Tensor
     land: Tensor
     distance: Tensor
-    incidence: Tensor
+    roads: Roads
     transit_ride: Tensor
     active_time: Tensor
     spill: Tensor
@@ -45,28 +47,20 @@ class Geography:
         return self.land.shape[-1]
 
 
-def build_geography(xy: Tensor, land: Tensor, p: Parameters) -> Geography:
+def build_geography(
+    xy: Tensor, land: Tensor, p: Parameters, plan: StreetPlan | None = None
+) -> Geography:
     """Geography from coordinates ``[b, D, 2]`` (km) and land ``[b, D]`` (km2).
 
-    Routes run straight; each sampled point belongs to the nearest district centre.
+    Cars drive on the streets of ``plan``; without one, straight through the districts.
     Spillovers decay on local travel time, taken as 0.35 of the drive time between
     districts (block-level decays of Ahlfeldt et al. 2015 would vanish at this distance).
     """
-    b, districts = land.shape
+    districts = land.shape[1]
     straight = torch.cdist(xy, xy)
     own = 0.5 * land.sqrt()
     eye = torch.eye(districts, dtype=land.dtype, device=land.device)
     distance = p.bdk.detour * straight * (1 - eye) + own.unsqueeze(-1) * eye
-
-    steps = torch.linspace(0, 1, _SAMPLES, dtype=land.dtype, device=land.device)
-    shape = (b, districts * districts, districts)
-    incidence = torch.zeros(shape, dtype=land.dtype, device=land.device)
-    one = torch.ones(shape[:2], dtype=land.dtype, device=land.device).unsqueeze(-1) / _SAMPLES
-    for step in steps:
-        points = xy[:, :, None, :] * (1 - step) + xy[:, None, :, :] * step
-        nearest = torch.cdist(points.reshape(b, -1, 2), xy).argmin(-1)
-        incidence.scatter_add_(2, nearest.unsqueeze(-1), one)
-    incidence = incidence * distance.reshape(b, -1, 1)
 
     minutes = distance * 60 / p.bdk.free_speed
     air = torch.exp(-p.bdk.decay_pol * distance)
@@ -74,9 +68,25 @@ def build_geography(xy: Tensor, land: Tensor, p: Parameters) -> Geography:
         xy=xy,
         land=land,
         distance=distance,
-        incidence=incidence,
+        roads=straight_roads(xy, distance) if plan is None else build_streets(plan, own, p),
         transit_ride=p.bdk.transit_access + p.bdk.transit_pace * distance,
         active_time=p.bdk.active_pace * distance,
         spill=torch.exp(-p.bdk.decay_agg * p.bdk.local_time * minutes),
         air=air / air.sum(1, keepdim=True),
     )
+
+
+def straight_roads(xy: Tensor, distance: Tensor) -> Reservoirs:
+    """Reservoirs that straight routes of length ``distance`` ``[b, D, D]`` run through.
+
+    Each sampled point of a route belongs to the nearest district centre.
+    """
+    b, districts = distance.shape[:2]
+    steps = torch.linspace(0, 1, _SAMPLES, dtype=distance.dtype, device=distance.device)
+    incidence = distance.new_zeros(b, districts * districts, districts)
+    one = distance.new_ones(b, districts * districts, 1) / _SAMPLES
+    for step in steps:
+        points = xy[:, :, None, :] * (1 - step) + xy[:, None, :, :] * step
+        nearest = torch.cdist(points.reshape(b, -1, 2), xy).argmin(-1)
+        incidence.scatter_add_(2, nearest.unsqueeze(-1), one)
+    return Reservoirs(incidence * distance.reshape(b, -1, 1))

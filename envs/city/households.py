@@ -65,11 +65,14 @@ def experienced(
     """Utility with experienced instead of decision weights ``[B, D, K]`` (MODEL section 9).
 
     Choices imply a disutility ``kappa`` per minute and ``kappa / value of time`` per k$ of a
-    trip; welfare counts ``kappa_w`` per minute and money at its share of pay.
+    trip, with the mean value of time for costs that all types weigh alike; welfare counts
+    ``kappa_w`` per minute and money at its share of pay.
     """
     kappa = p.bdk.ke / p.bdk.eps
     worker = income.disposable / participation.reshape(-1, 1, 1)
-    money = commuting.money * (kappa / value_of_time.unsqueeze(1) - p.bdk.legs / worker)
+    alike = value_of_time.mean(-1).reshape(-1, 1, 1)
+    decided = (commuting.money - commuting.common) / value_of_time.unsqueeze(1)
+    money = kappa * (decided + commuting.common / alike) - p.bdk.legs / worker * commuting.money
     return utility + money + commuting.minutes * (kappa - p.bdk.kappa_w)
 
 

@@ -95,6 +95,13 @@ def _lowest_share(c: City, s: CityState, f: Flows) -> Tensor:
     return people[..., :2].sum((1, 2)) / people.sum((1, 2))
 
 
+def _condition(c: City, s: CityState) -> Tensor:
+    """Road condition by district, weighted with the roads of the first year."""
+    return c.geography.roads.district_mean(
+        s.infrastructure.condition, c.fundamentals.infrastructure.road
+    )
+
+
 _QUALITY: dict[str, dict[str, Any]] = {
     "education": {"standard": ("OECD well-being: education",), "proxy": True, "observed": "persistent_absence"},
     "health": {"standard": ("OECD well-being: health",), "proxy": True},
@@ -123,7 +130,7 @@ _ROWS: tuple[Indicator, ...] = (
     Indicator("traffic", "veh-km/h", -1, "infrastructure", lambda c, s, f: f.traffic.vehicle_km.sum(-1), lambda c, s, f: f.traffic.vehicle_km, formula_text="vehicle-km of the peak hour", observed="vehicle_km"),
     Indicator("congestion", "volume/capacity", -1, "infrastructure", lambda c, s, f: f.traffic.load.mean(-1), lambda c, s, f: f.traffic.load, formula_text="peak traffic / capacity of roads, mean of districts"),
     Indicator("transit_trips", "commuters", 1, "infrastructure", lambda c, s, f: f.traffic.ridership, formula_text="commuters by transit"),
-    Indicator("road_condition", "index", 1, "infrastructure", lambda c, s, f: s.infrastructure.condition.mean(-1), lambda c, s, f: s.infrastructure.condition, formula_text="mean condition of roads, first year 1"),
+    Indicator("road_condition", "index", 1, "infrastructure", lambda c, s, f: _condition(c, s).mean(-1), lambda c, s, f: _condition(c, s), formula_text="mean condition of roads, first year 1"),
     Indicator("emissions", "index", -1, "infrastructure", lambda c, s, f: f.traffic.emissions, lambda c, s, f: f.traffic.pollution, formula_text="split × (traffic, industry, buildings) over the first year"),
     Indicator("revenue", "k$/month", 0, "treasury", lambda c, s, f: f.settlement.revenue, formula_text="taxes, fares, tolls, fees, land sales and grant"),
     Indicator("debt_ratio", "months of revenue", -1, "treasury", lambda c, s, f: s.treasury.debt / f.settlement.revenue, None, False, 1.0, formula_text="debt / monthly revenue"),

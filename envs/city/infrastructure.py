@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 
 from envs.city import energy
-from envs.city.functions import diminishing, erlang, pull, saturate, soft_cap
+from envs.city.functions import diminishing, erlang, pull, saturate
 from envs.city.geography import Geography
 from envs.city.parameters import Parameters
 from envs.city.ports import Commute, Energy, Fiscal, Market, Residents, Roads, Settlement, Traffic
+from envs.city.roads import Reservoirs, Streets
 from envs.city.shocks import Shocks
 
 MANUFACTURING = 0
@@ -19,8 +20,8 @@ MANUFACTURING = 0
 
 @dataclass(frozen=True)
 class InfrastructureState:
-    """pace: ``[B, D]`` perceived min/km; road: ``[B, D]`` veh-km/h; road_pipe: ``[B, D, 3]``;
-    condition: ``[B, D]``; frequency, crowding: ``[B]`` veh/h, index; clean, retrofit: ``[B]``
+    """pace: ``[B, L]`` perceived min/km; road: ``[B, L]`` veh-km/h; road_pipe: ``[B, L, 3]``;
+    condition: ``[B, L]``; frequency, crowding: ``[B]`` veh/h, index; clean, retrofit: ``[B]``
     capital index; clean_pipe, retrofit_pipe: ``[B, 3]``; pollution: ``[B, D]`` index."""
 
     pace: Tensor
@@ -38,14 +39,17 @@ class InfrastructureState:
 
 @dataclass(frozen=True)
 class InfrastructureFundamentals:
-    """Baseline values: pace, road, vehicle_km, load, pollution ``[b, D]``; ridership, people
-    ``[b]``; output: ``[b]`` manufacturing sales; floor: ``[b, D]`` residential m2; energy:
+    """Baseline values: pace, road, link_km, load ``[b, L]``; vehicle_km, pollution ``[b, D]``;
+    toll_minutes: ``[b]`` minutes worth a unit of road toll to the people in a car; ridership,
+    people ``[b]``; output: ``[b]`` manufacturing sales; floor: ``[b, D]`` residential m2; energy:
     ``[b]`` MWh a month."""
 
     pace: Tensor
     road: Tensor
-    vehicle_km: Tensor
+    link_km: Tensor
     load: Tensor
+    vehicle_km: Tensor
+    toll_minutes: Tensor
     pollution: Tensor
     ridership: Tensor
     people: Tensor
@@ -54,30 +58,20 @@ class InfrastructureFundamentals:
     energy: Tensor
 
 
-def free_pace(p: Parameters, condition: Tensor) -> Tensor:
-    """Uncongested minutes per km ``[B, D]`` at a road condition (1 = baseline)."""
-    return 60 / p.bd.free_speed / (1 - p.bd.cond_speed + p.bd.cond_speed * condition)
+def congested_pace(
+    roads: Reservoirs | Streets, p: Parameters, condition: Tensor, load: Tensor
+) -> Tensor:
+    """Minutes per km ``[B, L]`` by the BPR function with a soft cap on volume over capacity.
 
-
-def congested_pace(p: Parameters, condition: Tensor, load: Tensor) -> Tensor:
-    """Minutes per km by the BPR function with a soft cap on volume over capacity."""
-    capped = soft_cap(load, p.bd.vc_cap, p.bd.vc_power)
-    return free_pace(p, condition) * (1 + p.bd.bpr_alpha * capped**p.bd.bpr_beta)
+    condition: ``[B, L]``, 1 in the first year; load: ``[B, L]``.
+    """
+    free = roads.free_pace(p) / (1 - p.bd.cond_speed + p.bd.cond_speed * condition)
+    return free * roads.crowded(p, load)
 
 
 def capacity(p: Parameters, road: Tensor, condition: Tensor) -> Tensor:
-    """Usable capacity ``[B, D]`` veh-km/h."""
+    """Usable capacity ``[B, L]`` veh-km/h."""
     return road * (1 - p.bd.cond_capacity + p.bd.cond_capacity * condition)
-
-
-def car_times(geography: Geography, pace: Tensor) -> Tensor:
-    """Drive times ``[B, D, D]`` minutes from perceived paces ``[B, D]``."""
-    districts = pace.shape[-1]
-    if geography.incidence.shape[0] == 1:
-        flat = pace @ geography.incidence[0].transpose(0, 1)
-    else:
-        flat = torch.bmm(pace.unsqueeze(1), geography.incidence.transpose(1, 2)).squeeze(1)
-    return flat.reshape(-1, districts, districts)
 
 
 def transit_times(
@@ -94,28 +88,30 @@ def service_level(
     geography: Geography,
     p: Parameters,
     residents: Residents,
+    fiscal: Fiscal,
     shocks: Shocks,
 ) -> Roads:
-    """Times and the road index per head, at begin-of-month stocks."""
+    """Times, routes and the road index per head, at begin-of-month stocks."""
     people = residents.people.sum((1, 2))
-    stock = s.road / f.road
+    stock = geography.roads.by_district(s.road) / geography.roads.by_district(f.road)
+    toll = geography.roads.on_resources(fiscal.policy["road_toll"])
+    chosen = geography.roads.choose(p, s.pace, toll, f.toll_minutes)
     avoided = 1 + p.b.contact_transit * shocks["contact"]
     return Roads(
-        car_time=car_times(geography, s.pace),
+        car_time=chosen.time,
+        car_cost=chosen.cost,
+        car_toll=chosen.toll,
+        shares=chosen.shares,
         transit_time=transit_times(geography, p, s.frequency, s.crowding * avoided),
         index=stock / ((people / f.people) ** p.b.road_crowding).unsqueeze(-1),
         stock=stock,
-        built=stock,
         frequency=torch.log(s.frequency / p.b.frequency),
     )
 
 
-def commute_vehicle_km(geography: Geography, p: Parameters, car: Tensor) -> Tensor:
-    """Peak-hour vehicle-km of commuters by district ``[B, D]``."""
-    vehicles = (car / p.bdk.occupancy * p.bdk.peak).reshape(car.shape[0], -1)
-    if geography.incidence.shape[0] == 1:
-        return vehicles @ geography.incidence[0]
-    return torch.bmm(vehicles.unsqueeze(1), geography.incidence).squeeze(1)
+def commute_vehicle_km(geography: Geography, p: Parameters, shares: Tensor, car: Tensor) -> Tensor:
+    """Peak-hour vehicle-km ``[B, L]`` of commuters by car ``[B, D, D]``, routes by their shares."""
+    return geography.roads.traffic(shares, car / p.bdk.occupancy * p.bdk.peak)
 
 
 def emissions_by_source(
@@ -142,22 +138,27 @@ def load(
     f: InfrastructureFundamentals,
     geography: Geography,
     p: Parameters,
+    roads: Roads,
     commuting: Commute,
     market: Market,
     residents: Residents,
     shocks: Shocks,
 ) -> Traffic:
-    """Traffic on each reservoir, transit ridership, and the air."""
-    work = commute_vehicle_km(geography, p, commuting.car)
+    """Traffic on each road resource, transit ridership, and the air."""
+    work = commute_vehicle_km(geography, p, roads.shares, commuting.car)
     other = p.bd.nonwork * (s.pace / f.pace) ** (-p.bd.nonwork_el)
     other = other * torch.exp(-p.bd.contact_trips * shocks["contact"].unsqueeze(-1))
     goods = market.sales[..., MANUFACTURING].sum(-1) / f.output
-    vehicle_km = work * (1 + other) + p.bd.freight * f.vehicle_km * goods.unsqueeze(-1)
+    link_km = work * (1 + other) + p.bd.freight * f.link_km * goods.unsqueeze(-1)
+    room = capacity(p, s.road, s.condition)
+    vehicle_km = geography.roads.by_district(link_km)
     emissions = emissions_by_source(p, f, s, vehicle_km, market, residents)
     concentration = push_air(geography, emissions)
     return Traffic(
         vehicle_km=vehicle_km,
-        load=vehicle_km / capacity(p, s.road, s.condition),
+        load=vehicle_km / geography.roads.by_district(room),
+        link_km=link_km,
+        link_load=link_km / room,
         pollution=s.pollution + p.bd.rate_pol * (concentration - s.pollution),
         emissions=emissions.mean(-1),
         ridership=commuting.transit.sum((1, 2)),
@@ -185,6 +186,7 @@ def push_air(geography: Geography, emissions: Tensor) -> Tensor:
 def advance(
     s: InfrastructureState,
     f: InfrastructureFundamentals,
+    geography: Geography,
     p: Parameters,
     traffic: Traffic,
     fiscal: Fiscal,
@@ -194,18 +196,20 @@ def advance(
     policy, scale = fiscal.policy, settlement.scale["infrastructure"]
     paid = scale.unsqueeze(-1)
     wear = p.bd.delta_g / 12
-    road_pipe, built = erlang(s.road_pipe, wear * f.road * policy["road"] * paid, p.bd.lag_g)
+    starts = geography.roads.on_resources(policy["road"] * paid)
+    road_pipe, built = erlang(s.road_pipe, wear * f.road * starts, p.bd.lag_g)
     clean_pipe, clean = erlang(
         s.clean_pipe, p.b.delta_g / 12 * policy["renewables"] * scale, p.b.lag_g
     )
     retro_pipe, retro = erlang(
         s.retrofit_pipe, p.b.delta_g / 12 * policy["retrofit"] * scale, p.b.lag_g
     )
-    target = congested_pace(p, s.condition, traffic.load)
-    use = p.bd.wear_fixed + (1 - p.bd.wear_fixed) * traffic.load / f.load
+    target = congested_pace(geography.roads, p, s.condition, traffic.link_load)
+    use = 1 + (1 - p.bd.wear_fixed) * (traffic.link_load - f.load) / p.bd.vc
     upkeep = saturate(
         policy["maintenance"] * settlement.upkeep_scale, torch.ones_like(paid), p.bd.cap_upkeep
     )
+    upkeep = geography.roads.on_resources(upkeep)
     crowd = traffic.ridership / f.ridership / (s.frequency / p.b.frequency)
     return InfrastructureState(
         pace=s.pace + p.bd.gain_tau * (target - s.pace),

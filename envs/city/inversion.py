@@ -27,7 +27,7 @@ def invert(panel: Panel, p: Parameters) -> City:
     b, districts = panel.jobs.shape
     people, ones = panel.people, torch.ones_like(panel.jobs)
     p = demography.enough_moves(people, p)
-    g = build_geography(panel.xy, panel.land, p)
+    g = build_geography(panel.xy, panel.land, p, panel.streets)
     policy = baseline_policy(b, districts, panel.jobs.dtype, panel.jobs.device)
     e = first_economy(panel, p)
     fiscal = calibration.first_fiscal(p, policy, e.money)
@@ -36,17 +36,20 @@ def invert(panel: Panel, p: Parameters) -> City:
     quiet = no_shocks(b, districts, ones)
 
     t = travel.travel_fundamentals(g, p, e.city_wage, e.participation)
-    roads, pace, frequency = calibration.first_roads(g, p, ones)
     fare = policy["fare"] * e.money
-    offers, workplace = calibration.first_offers(e, t, p, roads, people, keep_income, fare)
     home_floor = p.bd.floor_home * people.sum(-1)
     still = torch.zeros_like(ones)
     residents = Residents(people, home_floor, e.work_floor, ones, e.work_rent, still, still)
+    load = calibration.first_load(e, t, g, p, residents, announcement, fare)
+    roads, pace, frequency = calibration.first_roads(g, p, ones, load)
+    offers, workplace = calibration.first_offers(e, t, p, roads, people, keep_income, fare)
     commuting = travel.commute(t, g, p, roads, offers, residents, announcement, quiet)
     s_industry, f_industry = calibration.first_industry(
         e, panel, g, workplace, offers.affinity, keep_income, keep_business
     )
-    s_infra, f_infra = calibration.first_infrastructure(e, panel, g, p, commuting, pace, frequency)
+    s_infra, f_infra = calibration.first_infrastructure(
+        e, panel, g, p, roads, commuting, pace, frequency, travel.toll_minutes(t, p)
+    )
     s_services, f_services = calibration.first_services(
         e, panel, g, p, roads, residents, announcement
     )
@@ -60,7 +63,8 @@ def invert(panel: Panel, p: Parameters) -> City:
     s_infra, f_infra = calibration.first_air(s_infra, f_infra, g, p, market, residents)
     home_rent = p.bd.housing_share * (people * income.disposable).sum(-1) / home_floor
     s_planning, f_planning = calibration.first_planning(e, panel, p, home_floor, home_rent)
-    f_treasury = calibration.first_treasury(e, panel, p, f_services, f_infra.road, policy)
+    road = g.roads.by_district(f_infra.road)
+    f_treasury = calibration.first_treasury(e, panel, p, f_services, road, policy)
     fundamentals = Fundamentals(
         f_planning, f_industry, f_services, f_infra, f_treasury, f_households, t
     )

@@ -35,7 +35,7 @@ def use(
     """
     homes, works, facilities, streets = (p.bd.land_use[:, k : k + 1] for k in range(4))
     open_first = 1 - p.bd.land_use.sum(-1, keepdim=True)
-    wider, larger = roads.built - 1, staffing.facilities - 1
+    wider, larger = roads.stock - 1, staffing.facilities - 1
     wanted = (homes + works) * release + facilities * larger + streets * wider
     found = taken(wanted, open_first)
     total = geography.land

@@ -86,6 +86,9 @@ def _cycle(row: Capital, city: City, before: CityState, after: CityState, flows:
         paid = starts / normal
     else:
         paid = row.share(flows) * request
+        if row.on_roads:
+            place = city.geography.roads.on_resources
+            request, paid = place(request), place(paid)
         starts = normal * (paid if row.effect is None else row.effect(city, paid))
     wear = row.rate(city) * row.stock(before)
     return Cycle(

@@ -189,7 +189,7 @@ class City:
         roads = port(
             "roads",
             lambda: infrastructure.service_level(
-                state.infrastructure, f.infrastructure, g, p, residents, shocks
+                state.infrastructure, f.infrastructure, g, p, residents, fiscal, shocks
             ),
         )
         staffing = port("staffing", lambda: services.staffing(state.services, f.services))
@@ -234,7 +234,15 @@ class City:
         traffic = port(
             "traffic",
             lambda: infrastructure.load(
-                state.infrastructure, f.infrastructure, g, p, commute, market, residents, shocks
+                state.infrastructure,
+                f.infrastructure,
+                g,
+                p,
+                roads,
+                commute,
+                market,
+                residents,
+                shocks,
             ),
         )
         port(
@@ -276,7 +284,7 @@ class City:
             if port.moves("services")
             else state.services,
             infrastructure=infrastructure.advance(
-                state.infrastructure, f.infrastructure, p, traffic, fiscal, settlement
+                state.infrastructure, f.infrastructure, g, p, traffic, fiscal, settlement
             )
             if port.moves("infrastructure")
             else state.infrastructure,

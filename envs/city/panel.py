@@ -9,6 +9,7 @@ from torch import Tensor
 
 from envs.city.parameters import Parameters
 from envs.city.sizes import PRIVATE
+from envs.city.streets import StreetPlan
 
 _MOST_STAFF = 0.6
 
@@ -20,7 +21,8 @@ class Panel:
     xy: ``[b, D, 2]`` km; land: ``[b, D]`` km2; people: ``[b, D, K]`` persons; jobs: ``[b, D]``;
     output_per_job: ``[b, D]`` k$/month of private and public value added (or None: the default
     wage everywhere); home_price: ``[b, D]`` k$ per resident (or None: the default user cost);
-    sectors: ``[b, D, S]`` shares of jobs (or None: the default shares).
+    sectors: ``[b, D, S]`` shares of jobs (or None: the default shares); streets: the road network
+    (or None: roads without links, one reservoir a district).
     """
 
     xy: Tensor
@@ -30,6 +32,7 @@ class Panel:
     output_per_job: Tensor | None = None
     home_price: Tensor | None = None
     sectors: Tensor | None = None
+    streets: StreetPlan | None = None
 
 
 @dataclass(frozen=True)

@@ -178,6 +178,7 @@ _INFRASTRUCTURE = (
     Parameter("vc_cap", 4.0, 2, 8, "-", ASSUMED, "soft cap of volume over capacity", "infrastructure"),
     Parameter("vc_power", 8.0, 4, 16, "-", ASSUMED, "sharpness of that cap", "infrastructure"),
     Parameter("vc", 0.9, 0.2, 1.6, "-", "TomTom/INRIX congestion index 1.3-1.6", "volume over capacity in the first year", "infrastructure"),
+    Parameter("route_scale", 0.5, 0.05, 200, "1/min", ASSUMED, "logit scale of the choice of a route on a link network", "infrastructure"),
     Parameter("gain_tau", 0.2, 0.05, 0.6, "1/month", "stability bound of the day-to-day process", "gain of perceived travel times", "infrastructure"),
     Parameter("occupancy", 1.3, 1, 2, "persons/car", "NHTS", "car occupancy", "travel"),
     Parameter("peak", 0.5, 0.2, 1, "1/h", "NHTS", "share of commuters in the peak hour", "infrastructure"),

@@ -56,16 +56,20 @@ class Residents:
 class Roads:
     """Level of service (infrastructure).
 
-    car_time, transit_time: ``[B, D, D]`` minutes; index: ``[B, D]`` roads per head,
-    baseline 1; stock: ``[B, L]`` roads, baseline 1; built: ``[B, D]`` the same by district;
-    frequency: ``[B]`` log of frequency over baseline.
+    car_time, transit_time: ``[B, D, D]`` minutes; car_cost: ``[B, D, D]`` generalised minutes of
+    the choice of a route, road tolls included; car_toll: ``[B, D, D]`` road toll of a car in units
+    of the lever; shares: ``[B, D * D, R]`` of the routes of each pair; index: ``[B, D]`` roads per
+    head, baseline 1; stock: ``[B, D]`` roads, baseline 1; frequency: ``[B]`` log of frequency
+    over baseline.
     """
 
     car_time: Tensor
+    car_cost: Tensor
+    car_toll: Tensor
+    shares: Tensor
     transit_time: Tensor
     index: Tensor
     stock: Tensor
-    built: Tensor
     frequency: Tensor
 
 
@@ -132,8 +136,9 @@ class Commute:
 
     phi: ``[B, D, K]`` accessibility sum; workers: ``[B, D, K]`` persons by workplace;
     car, transit: ``[B, D, D]`` persons; minutes, money: ``[B, D, K]`` expected per leg
-    (minutes, k$); kernel: ``[B, D, M * D]`` ease of each mode and workplace, weight:
-    ``[B, K, M * D]`` their pull on each type; tolls, fares: ``[B]`` k$/month paid.
+    (minutes, k$); common: ``[B, D, K]`` the part of money that all types weigh alike when they
+    choose (operating cost, road tolls); kernel: ``[B, D, M * D]`` ease of each mode and workplace,
+    weight: ``[B, K, M * D]`` their pull on each type; tolls, fares: ``[B]`` k$/month paid.
     """
 
     phi: Tensor
@@ -142,6 +147,7 @@ class Commute:
     transit: Tensor
     minutes: Tensor
     money: Tensor
+    common: Tensor
     kernel: Tensor
     weight: Tensor
     tolls: Tensor
@@ -200,13 +206,16 @@ class Shopping:
 class Traffic:
     """Load of the networks and the air (infrastructure.load).
 
-    vehicle_km: ``[B, D]`` per peak hour; load: ``[B, D]`` volume over capacity;
+    vehicle_km: ``[B, D]`` per peak hour; load: ``[B, D]`` volume over capacity; link_km, link_load:
+    ``[B, L]`` the same by road resource (link, or the district again);
     pollution: ``[B, D]`` next month's index; emissions: ``[B]`` index, baseline 1;
     ridership: ``[B]`` commuters by transit.
     """
 
     vehicle_km: Tensor
     load: Tensor
+    link_km: Tensor
+    link_load: Tensor
     pollution: Tensor
     emissions: Tensor
     ridership: Tensor

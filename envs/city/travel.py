@@ -60,6 +60,11 @@ def travel_fundamentals(
     )
 
 
+def toll_minutes(f: TravelFundamentals, p: Parameters) -> Tensor:
+    """Minutes ``[b]`` that a unit of a toll lever on a car is worth to those who share it."""
+    return f.money / (p.b.occupancy * f.value_of_time.mean(-1))
+
+
 def commute(
     f: TravelFundamentals,
     geography: Geography,
@@ -72,7 +77,8 @@ def commute(
 ) -> Commute:
     """Workplace and mode choice of the residents.
 
-    The toll is paid per vehicle that ends in a district, the fare per trip.
+    The toll is paid per vehicle that ends in a district, the road toll per km on the routes that
+    drivers choose, the fare per trip.
     """
     people = residents.people
     toll = fiscal.policy["toll"] * f.money.unsqueeze(-1)
@@ -81,7 +87,7 @@ def commute(
     fuel = torch.exp(shocks["fuel"]).reshape(-1, 1, 1)
     typical = f.value_of_time.mean(-1).reshape(-1, 1, 1)
     dearer = (fuel - 1) / typical * f.car_money
-    car_kernel = torch.exp(f.car_static - ke * (roads.car_time + dearer))
+    car_kernel = torch.exp(f.car_static - ke * (roads.car_cost + dearer))
     transit_kernel = torch.exp(p.bd.mode_constant[:, 1].reshape(-1, 1, 1) - ke * roads.transit_time)
     kernel = _beside(car_kernel, transit_kernel, f.active_kernel)
     per_trip = toll.unsqueeze(1) / p.bdk.occupancy
@@ -99,18 +105,23 @@ def commute(
     flows = kernel[..., by_road] * torch.matmul(n, weight[..., by_road])
     car, transit = flows.chunk(2, -1)
     minutes = kernel * _beside(roads.car_time, roads.transit_time, geography.active_time)
-    paid = (fuel * f.car_money + per_trip, fares.expand_as(transit))
-    money = kernel[..., by_road] * _beside(*paid)
+    road_toll = f.money.reshape(-1, 1, 1) / p.bdk.occupancy * roads.car_toll
+    ones = torch.ones_like(per_trip)
+    own = weight[..., by_road] * torch.cat([per_trip, fares * ones], -1)
+    common = (
+        _over_modes(car_kernel * (fuel * f.car_money + road_toll), weight[..., :districts]) / phi
+    )
     return Commute(
         phi=phi,
         workers=sum(coming[1:], coming[0]).transpose(1, 2).contiguous(),
         car=car,
         transit=transit,
         minutes=_over_modes(minutes, weight) / phi,
-        money=_over_modes(money, weight[..., by_road]) / phi,
+        money=_over_modes(kernel[..., by_road], own) / phi + common,
+        common=common,
         kernel=kernel,
         weight=weight,
-        tolls=p.b.legs * (car.sum(1) * per_trip.squeeze(1)).sum(-1),
+        tolls=p.b.legs * ((per_trip + road_toll) * car).sum((1, 2)),
         fares=p.b.legs * fare * transit.sum((1, 2)),
     )
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass
-from typing import Any, TypeVar, cast, get_origin, get_type_hints
+from types import UnionType
+from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
 import torch
 from torch import Tensor
@@ -73,8 +74,12 @@ def concat(*trees: T) -> T:
 
 
 def to(tree: T, dtype: torch.dtype, device: torch.device | str | None = None) -> T:
-    """Cast every tensor."""
-    return tree_map(lambda x: x.to(device=device, dtype=dtype), tree)
+    """Cast every tensor of real numbers, and move all; indices stay whole numbers."""
+
+    def cast_one(x: Tensor) -> Tensor:
+        return x.to(device=device, dtype=dtype if x.is_floating_point() else None)
+
+    return tree_map(cast_one, tree)
 
 
 def restore(kind: type[T], tensors: dict[str, Tensor], prefix: str = "") -> T:
@@ -95,7 +100,7 @@ def _restored(kind: Any, tensors: dict[str, Tensor], prefix: str, missing: list[
     hints = get_type_hints(kind)
     for field in fields(kind):
         name = f"{prefix}.{field.name}" if prefix else field.name
-        hint = hints[field.name]
+        hint = _present(hints[field.name], tensors, name)
         if is_dataclass(hint):
             values[field.name] = _restored(hint, tensors, name, missing)
         elif get_origin(hint) is dict:
@@ -109,3 +114,13 @@ def _restored(kind: Any, tensors: dict[str, Tensor], prefix: str, missing: list[
             missing.append(name)
             values[field.name] = None
     return kind(**values)
+
+
+def _present(hint: Any, tensors: dict[str, Tensor], name: str) -> Any:
+    """Of a union of dataclasses, the one whose tensors are there (else the first)."""
+    if not isinstance(hint, UnionType):
+        return hint
+    lacks: dict[Any, list[str]] = {kind: [] for kind in get_args(hint)}
+    for kind, missing in lacks.items():
+        _restored(kind, tensors, name, missing)
+    return min(lacks, key=lambda kind: len(lacks[kind]))

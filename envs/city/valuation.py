@@ -191,11 +191,15 @@ def mechanical_costs(city: City, months: int = MONTHS) -> dict[str, Tensor]:
         base[f"business_tax[{sector}]"] = -flows.market.profit[..., s].sum(-1)
     trips = flows.commute.transit.sum((1, 2)) * p.b.legs
     entries = flows.commute.car.sum((1, 2)) * p.b.legs / p.b.occupancy
+    pace = state.infrastructure.pace
+    per_km = city.geography.roads.choose(p, pace, torch.ones_like(pace), torch.zeros_like(f.money))
+    driven = (flows.commute.car * per_km.toll).sum((1, 2)) * p.b.legs / p.b.occupancy
     base |= {
         "income_tax": -income,
         "property_tax": -flows.value.property_value.sum(-1) / 12,
         "fare": -trips * f.money,
         "toll": -entries * f.money,
+        "road_toll": -driven * f.money,
         "rebate": people.sum((1, 2)) * f.money,
         "subsidy": state.industry.capital.sum((1, 2)),
         "audit": p.b.audit_cost * f.budget,

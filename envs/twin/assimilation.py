@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from envs.city.model import CityState
+from envs.city.roads import Roads
 from envs.twin.ensemble import Members
 from envs.twin.filter import Innovations, etkf, innovation_statistics, letkf
 from envs.twin.localisation import observation_weights
@@ -49,21 +50,25 @@ class Update:
     districts: Innovations
 
 
-def _levels(state: CityState) -> Tensor:
-    """Log level of each district state ``[N, D, P]`` (types and sectors averaged)."""
+def _levels(roads: Roads, state: CityState) -> Tensor:
+    """Log level of each district state ``[N, D, P]`` (types, sectors and links averaged)."""
     columns = []
     for block, name in _DISTRICT_STATES:
         value = getattr(getattr(state, block), name)
+        if name == "pace":
+            value = roads.district_mean(value, torch.ones_like(value))
         columns.append(torch.log(value if value.dim() == 2 else value.mean(-1)))
     return torch.stack(columns, -1)
 
 
-def _scale(state: CityState, change: Tensor) -> CityState:
+def _scale(roads: Roads, state: CityState, change: Tensor) -> CityState:
     """Scale each district state by ``exp(change)`` ``[N, D, P]``."""
     blocks: dict[str, dict[str, Tensor]] = {}
     for column, (block, name) in enumerate(_DISTRICT_STATES):
         value = getattr(getattr(state, block), name)
         factor = torch.exp(change[..., column])
+        if name == "pace":
+            factor = roads.on_resources(factor)
         scaled = value * (factor if value.dim() == 2 else factor.unsqueeze(-1))
         blocks.setdefault(block, {})[name] = scaled
     planning = blocks["planning"]
@@ -103,7 +108,8 @@ def assimilate(
     weights = observation_weights(apart, torch.arange(d).repeat(v), settings.half_width_km)
 
     world = members.world
-    levels = _levels(members.state)
+    roads = members.city.geography.roads
+    levels = _levels(roads, members.state)
     blocks = torch.cat(
         [
             levels,
@@ -138,7 +144,7 @@ def assimilate(
     fields["local"] = analysed[..., extra:].transpose(1, 2)
     after = Members(
         members.city,
-        _scale(members.state, analysed[..., :states] - levels),
+        _scale(roads, members.state, analysed[..., :states] - levels),
         replace(world, **fields),
         members.year,
     )

@@ -18,9 +18,12 @@ from envs.city.functions import ces, ces_match, diminishing, saturate, soft_cap
 from envs.city.levers import LEVERS, baseline_policy, enforce
 from envs.city.model import City
 from envs.city.parameters import Parameters
+from envs.city.roads import Reservoirs
 from experiments.verify.oracle import Oracle
 from experiments.verify.table import ORACLES
 from tests.model.runs import months
+
+ONE_ROAD = Reservoirs(torch.ones(1, 1, 1, dtype=torch.float64))
 
 
 @pytest.mark.parametrize("oracle", ORACLES, ids=lambda oracle: oracle.name)
@@ -67,18 +70,14 @@ def test_five_percent_are_between_jobs(nine: City) -> None:
 @pytest.mark.parametrize("load", [0.0, 0.5, 1.0, 1.5, 2.0])
 def test_delay_is_that_of_the_bureau_of_public_roads(load: float) -> None:
     p = Parameters.default()
-    pace = infrastructure.congested_pace(
-        p, torch.ones(1, 1, dtype=torch.float64), torch.full((1, 1), load, dtype=torch.float64)
-    )
+    pace = infrastructure.congested_pace(ONE_ROAD, p, torch.ones(1, 1), torch.full((1, 1), load))
     expected = 60 / 35 * (1 + 0.15 * load**4)
     assert float(pace) == pytest.approx(expected, rel=2e-3)
 
 
 def test_no_load_makes_a_road_stand_still() -> None:
     p = Parameters.default()
-    jam = infrastructure.congested_pace(
-        p, torch.ones(1, 1, dtype=torch.float64), torch.full((1, 1), 1e6, dtype=torch.float64)
-    )
+    jam = infrastructure.congested_pace(ONE_ROAD, p, torch.ones(1, 1), torch.full((1, 1), 1e6))
     assert float(jam) == pytest.approx(60 / 35 * (1 + 0.15 * 4**4), rel=1e-6)
 
 

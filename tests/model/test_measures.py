@@ -202,7 +202,9 @@ def test_errors_of_beliefs_are_what_the_ports_brought_minus_what_was_believed(
         "returns": f.market.profit / f.market.capital * f.fiscal.keep_business.unsqueeze(1)
         + f.fiscal.subsidy,
         "job_finding": f.market.rate,
-        "pace": infrastructure.congested_pace(p, road.condition, f.traffic.load),
+        "pace": infrastructure.congested_pace(
+            month.city.geography.roads, p, road.condition, f.traffic.link_load
+        ),
         "quality": f.services.access,
         "audit": f.fiscal.policy["audit"],
     }

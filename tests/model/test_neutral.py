@@ -23,7 +23,7 @@ from envs.city.valuation import (
 from tests.model.runs import policy
 
 LIMIT = 0.05
-ONE_SIDED = ("subsidy", "rebate", "toll")
+ONE_SIDED = ("subsidy", "rebate", "toll", "road_toll")
 STORED = {
     "synthetic": priors.SYNTHETIC,
     "london": configs.root() / "city" / "london" / priors.FILE,

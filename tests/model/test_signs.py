@@ -177,10 +177,16 @@ def test_more_capacity_is_faster_at_once_and_fills_up_later(
     requested = policy(city, {"road": 1.2, "maintenance": 1.0})
     traffic = city.start.infrastructure, city.fundamentals.infrastructure
     before = infrastructure.congested_pace(
-        city.parameters, traffic[0].condition, traffic[1].vehicle_km / traffic[1].road
+        city.geography.roads,
+        city.parameters,
+        traffic[0].condition,
+        traffic[1].vehicle_km / traffic[1].road,
     )
     after = infrastructure.congested_pace(
-        city.parameters, traffic[0].condition, traffic[1].vehicle_km / (1.2 * traffic[1].road)
+        city.geography.roads,
+        city.parameters,
+        traffic[0].condition,
+        traffic[1].vehicle_km / (1.2 * traffic[1].road),
     )
     assert bool((after < before).all())
     grown = []

@@ -164,13 +164,18 @@ def test_expected_utility_is_the_logsum_where_people_are_where_they_choose(nine:
 
 
 def test_experienced_weights_are_their_formula(nine: City) -> None:
-    """``V + E[money](kappa / vot - 42 / y) + E[minutes](kappa - kappa_w)``, y of a worker."""
+    """``V + E[money](kappa / vot - 42 / y) + E[minutes](kappa - kappa_w)``, y of a worker.
+
+    Costs that all types weigh alike when they choose count at the mean value of time.
+    """
     requested = policy(nine, {"toll": 0.003})
     *_, (_, _, flows) = months(nine, requested, 6)
     p, travel = nine.parameters, nine.fundamentals.travel
     kappa = 0.07 / 6.83
     worker = flows.income.disposable / travel.participation
-    money = flows.commute.money * (kappa / travel.value_of_time - 42 / worker)
+    common, alike = flows.commute.common, travel.value_of_time.mean()
+    weighed = (flows.commute.money - common) / travel.value_of_time + common / alike
+    money = kappa * weighed - 42 / worker * flows.commute.money
     minutes = flows.commute.minutes * (kappa - p.b.kappa_w)
     torch.testing.assert_close(flows.value.welfare, flows.value.utility + money + minutes)
 
