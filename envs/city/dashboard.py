@@ -25,6 +25,7 @@ SERVICE_MINUTES, CAR_MINUTES, TRANSIT_MINUTES = 15.0, 30.0, 45.0
 #: Peak-hour traffic to a year: two peaks on 252 working days (MODEL section 23).
 PEAKS_A_YEAR = 504
 PER_100_000 = 100_000
+HECTARES_A_KM2, M2_A_KM2 = 100, 1_000_000
 CAPITAL_LINES = ("facilities", "road", "renewables", "retrofit")
 
 
@@ -89,6 +90,11 @@ def _housing_cost(c: City, s: CityState, f: Flows) -> Tensor:
 
 def _overburdened(c: City, s: CityState, f: Flows) -> Tensor:
     return _by_people((_housing_cost(c, s, f) > OVERBURDEN).to(f.residents.home_rent), f)
+
+
+def _built(f: Flows) -> Tensor:
+    """Land that is built on ``[B, D]`` km2."""
+    return f.land.homes + f.land.works + f.land.facilities + f.land.roads
 
 
 def _employment(c: City, s: CityState, f: Flows) -> Tensor:
@@ -174,6 +180,9 @@ _ROWS: tuple[Indicator, ...] = (
     Indicator("housing_cost", "share of income", -1, "planning", *_local_and_mean(_housing_cost), False, 0.02, formula_text="rent × residential floor / disposable income, mean over residents", standard=("SDG 11.1.1",), proxy=True, observed="median_rent"),
     Indicator("overburdened", "share of residents", -1, "planning", _overburdened, None, False, 0.02, formula_text="residents of districts where housing costs more than 30 % of disposable income", standard=("SDG 11.1.1",), proxy=True),
     Indicator("jobs_housing", "jobs per home", 0, "planning", lambda c, s, f: f.market.jobs.sum(-1) * c.parameters.b.floor_home / f.residents.home_floor.sum(-1), lambda c, s, f: f.market.jobs * c.parameters.bd.floor_home / f.residents.home_floor, formula_text="jobs / (residential floor / first-year floor of one resident)", standard=("ISO 37120 19.4",), proxy=True, observed="dwellings"),
+    Indicator("built_up", "m2/person", -1, "planning", lambda c, s, f: M2_A_KM2 * _built(f).sum(-1) / _everyone(f), lambda c, s, f: M2_A_KM2 * _built(f) / _people(f), formula_text="land under homes, work places, facilities and roads / residents", standard=("SDG 11.3.1",), proxy=True),
+    Indicator("open_land", "share of land", 1, "planning", lambda c, s, f: f.land.free.sum(-1) / c.geography.land.sum(-1), lambda c, s, f: f.land.free / c.geography.land, False, 0.02, formula_text="free land / land", standard=("SDG 11.7.1",), proxy=True),
+    Indicator("green_area", "ha per 100k", 1, "planning", lambda c, s, f: HECTARES_A_KM2 * PER_100_000 * f.land.free.sum(-1) / _everyone(f), formula_text="free land / residents", standard=("ISO 37120 19.1",), proxy=True),
     Indicator("employment", "share of residents", 1, "industry", _employment, None, False, 0.01, formula_text="workers × employed / labour supplied / residents", standard=("ISO 37120 5.4", "OECD well-being: jobs"), proxy=True),
     Indicator("poverty", "share of residents", -1, "industry", _poverty, None, False, 0.02, formula_text="residents (by district and type) below 60 % of the city's median disposable income", standard=("ISO 37120 5.3",), proxy=True),
     Indicator("gini", "index", -1, "industry", _gini, None, False, 0.02, formula_text="Gini coefficient of disposable income by district and type", standard=("OECD well-being: income",), proxy=True),

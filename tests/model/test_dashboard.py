@@ -137,3 +137,12 @@ def test_commuters_by_mode_and_value_by_use_add_up(case: Case) -> None:
     price = homes * float(found["property_value"]) / yearly
     assert float(found["price_to_income"]) == pytest.approx(price)
     assert float(found["housing_cost"]) == pytest.approx(0.25, abs=0.01), "a quarter of income"
+
+
+def test_built_and_open_land_are_all_land(case: Case) -> None:
+    city, state, flows = case
+    found = dashboard_values(city, state, flows)
+    people, land = float(found["population"]), float(city.geography.land.sum())
+    built = float(found["built_up"]) * people / 1e6
+    assert built + float(found["open_land"]) * land == pytest.approx(land)
+    assert float(found["green_area"]) * people / 1e7 == pytest.approx(land - built)
