@@ -6,12 +6,13 @@ point group ``polislab.scenarios``) with a frozen dataclass that extends ``Scena
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from torch import Tensor
 
+from envs import costs
 from envs.city.dynamics import PRESETS
 from envs.city.levers import LEVERS, Policy
 from envs.city.model import City
@@ -44,6 +45,8 @@ class Scenario:
             their own capital (``envs.city.lifecycle``).
         bulletin: governors also see complaints, permits and the like, and their own
             indicators of a year ago as revised (``envs.city.information.BULLETIN``).
+        cost_budgets: budgets of constraint costs where they differ from ``envs.costs.COSTS``.
+        cost_limits: numbers in their formulas where they differ from ``envs.costs.LIMITS``.
     """
 
     months_per_step: int = 3
@@ -56,6 +59,8 @@ class Scenario:
     information: float = 1.0
     life_cycle: bool = False
     bulletin: bool = False
+    cost_budgets: dict[str, float] = field(default_factory=dict)
+    cost_limits: dict[str, float] = field(default_factory=dict)
 
     def problems(self) -> list[str]:
         """What is wrong with the options, in words."""
@@ -79,7 +84,21 @@ class Scenario:
             found.append(f"reach={self.reach}: expected above 0 and at most 1")
         if not 0 <= self.information <= 1:
             found.append(f"information={self.information}: expected 0 to 1")
-        return found
+        return found + costs.problems(self.cost_budgets, self.cost_limits)
+
+    def budgets(self, names: Sequence[str]) -> tuple[float, ...]:
+        """Budgets of constraint costs."""
+        return tuple(self.cost_budgets.get(name, costs.COSTS[name].budget) for name in names)
+
+    def terms(self, scene: Scene, levers: Sequence[str], local: bool = False) -> costs.Terms:
+        """What the costs of a group that holds ``levers`` are worked out for.
+
+        Args:
+            local: the agents of the group are the districts.
+        """
+        limits = {name: limit.default for name, limit in costs.LIMITS.items()}
+        years = scene.elapsed * (self.horizon / 12)
+        return costs.Terms(limits | self.cost_limits, years, tuple(levers), local)
 
     def groups(self, city: City) -> tuple[Group, ...]:
         """The groups of governors of this scenario in a city."""

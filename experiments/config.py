@@ -224,8 +224,8 @@ def _check_scenario(chosen: Mapping[str, Any], problems: list[str]) -> None:
     if name not in known:
         problems.append(f"scenario.id: unknown choice {name!r}; {closest(str(name), known)}")
         return
-    kind = known[name]
-    options = {field.name: field.default for field in fields(kind)}
+    kind, default = known[name], known[name]()
+    options = {field.name: getattr(default, field.name) for field in fields(kind)}
     options |= {str(key): value for key, value in chosen.items() if key != "id"}
     if scenario := _read(kind, options, "scenario", problems):
         problems.extend(f"scenario.{problem}" for problem in scenario.problems())

@@ -116,11 +116,10 @@ def collect(
             rows.append(one if len(played) == seeds else np.repeat(one, seeds, 0))
         return np.stack(rows)
 
-    budgets = {
-        name: budget
-        for group in env.groups
-        for name, budget in zip(group.cost_names, group.budgets, strict=True)
-    }
+    budgets: dict[str, float] = {}
+    for group in env.groups:  # governors that carry a cost each for their own part have one total
+        for name, budget in zip(group.cost_names, group.budgets, strict=True):
+            budgets[name] = budgets.get(name, 0.0) + budget
     rollouts = Rollouts(
         policies=tuple(outcomes),
         welfare=stack(lambda o: o.welfare),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from envs import costs
 from envs.city.information import BULLETIN
 from envs.city.levers import GOVERNORS, LEVERS, Policy
 from envs.city.lifecycle import figures_of
@@ -16,14 +17,12 @@ from envs.city.sizes import DEPARTMENT_NAMES, PRIVATE, SECTOR_NAMES, SERVICE_NAM
 from envs.groups import Group
 from envs.scenario import Scenario, Scene, scaled
 from envs.scenarios.observables import (
-    COST_BUDGETS,
     against_twin,
     figure_columns,
     lever_columns,
     per_group,
     revised,
     spread,
-    stack_costs,
 )
 from envs.view import View
 
@@ -54,12 +53,6 @@ _GOALS: dict[str, tuple[str, ...]] = {
     "industry": ("income", "unemployment"),
     "services": tuple(f"quality_{name}" for name in SERVICE_NAMES),
     "infrastructure": ("commute_time", "road_condition"),
-}
-_COSTS: dict[str, tuple[str, ...]] = {
-    "planning": ("displacement",),
-    "industry": ("deficit",),
-    "services": ("service_minimum",),
-    "infrastructure": ("emissions",),
 }
 
 
@@ -105,8 +98,8 @@ class CityV0(Scenario):
                     *self._extra(governor),
                 ),
                 action_names=self._actions(governor),
-                cost_names=_COSTS[governor],
-                budgets=tuple(COST_BUDGETS[name] for name in _COSTS[governor]),
+                cost_names=costs.names(governor),
+                budgets=self.budgets(costs.names(governor)),
             )
             for governor in GOVERNORS
         )
@@ -161,5 +154,8 @@ class CityV0(Scenario):
 
     def costs(self, scene: Scene) -> dict[str, Tensor]:
         return {
-            governor: per_group(stack_costs(scene, _COSTS[governor]), 1) for governor in GOVERNORS
+            governor: costs.evaluate(
+                costs.names(governor), scene, self.terms(scene, self._levers(governor)), 1
+            )
+            for governor in GOVERNORS
         }

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from envs import costs
 from envs.city.information import BULLETIN, DISTRICT
 from envs.city.levers import LEVERS, Policy
 from envs.city.lifecycle import figures_of
@@ -16,12 +17,9 @@ from envs.city.sizes import SERVICE_NAMES
 from envs.groups import Group
 from envs.scenario import Scenario, Scene, scaled
 from envs.scenarios.observables import (
-    COST_BUDGETS,
     against_twin,
     figure_columns,
-    per_group,
     revised,
-    stack_costs,
 )
 from envs.view import View
 
@@ -42,7 +40,7 @@ _LOCAL = (
 _PLACE = ("share_people", "share_jobs", "density", "distance_to_centre")
 _LEVERS = ("property_tax", "release", "maintenance")
 _GOALS = (("income", 0.5), ("rent_share", 0.25), ("commute_time", 0.25))
-_COSTS = ("service_minimum", "displacement")
+_COSTS = tuple(costs.COSTS)
 _VIEWER = "boards"
 
 
@@ -78,7 +76,7 @@ class DistrictsV0(Scenario):
                 ),
                 action_names=(*_LEVERS, *(f"staff[{name}]" for name in SERVICE_NAMES)),
                 cost_names=_COSTS,
-                budgets=tuple(COST_BUDGETS[name] for name in _COSTS),
+                budgets=self.budgets(_COSTS),
             ),
         )
 
@@ -116,7 +114,9 @@ class DistrictsV0(Scenario):
         return {"boards": torch.stack(parts).sum(0)}
 
     def costs(self, scene: Scene) -> dict[str, Tensor]:
-        return {"boards": per_group(stack_costs(scene, _COSTS), scene.city.districts)}
+        """Each board's own district; debt and emissions are everybody's."""
+        terms = self.terms(scene, (*_LEVERS, "staff"), local=True)
+        return {_VIEWER: costs.evaluate(_COSTS, scene, terms, scene.city.districts)}
 
 
 def _range(lever: str) -> float:

@@ -1,28 +1,17 @@
-"""Shared pieces of scenarios: observations from indicators, actions from levers, costs."""
+"""Shared pieces of scenarios: observations from indicators, actions from levers, goals."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-import torch
 from torch import Tensor
-from torch.nn.functional import softplus
 
 from envs.city.indicators import INDICATORS, change
 from envs.city.levers import LEVERS
 from envs.scenario import Scene
 from envs.view import View
 
-COST_BUDGETS: dict[str, float] = {
-    "deficit": 0.05,
-    "service_minimum": 0.05,
-    "displacement": 0.02,
-    "emissions": 0.05,
-}
-
 _REVISED = "revised_"
-_DEBT_LIMIT = 0.6
-_LOWEST_QUALITY = 0.5
 
 
 def revised(names: Sequence[str]) -> tuple[str, ...]:
@@ -53,28 +42,6 @@ def lever_columns(view: View, names: Sequence[str]) -> list[Tensor]:
     return columns
 
 
-def city_costs(scene: Scene) -> dict[str, Tensor]:
-    """Constraint costs of the whole city ``[B]``, each at least zero.
-
-    deficit: years of revenue that debt exceeds its limit, smooth; service_minimum: share of
-    people weighted by the shortfall of quality; displacement: loss of low-income residents
-    against the twin; emissions: excess over the twin.
-    """
-    yearly = 12 * scene.flows.settlement.revenue
-    over = (scene.state.treasury.debt - _DEBT_LIMIT * yearly) / yearly
-    people = scene.flows.residents.people.sum(-1, keepdim=True)
-    shortfall = softplus((_LOWEST_QUALITY - scene.flows.services.access) / 0.05) * 0.05
-    poor = scene.state.planning.people[..., :2].sum((1, 2))
-    twin_poor = scene.twin_state.planning.people[..., :2].sum((1, 2))
-    dirt = scene.flows.traffic.emissions / scene.twin_flows.traffic.emissions - 1
-    return {
-        "deficit": softplus(20 * over) / 20,
-        "service_minimum": (shortfall * people).sum((1, 2)) / people.sum((1, 2)),
-        "displacement": (1 - poor / twin_poor).clamp_min(0),
-        "emissions": dirt.clamp_min(0),
-    }
-
-
 def per_group(columns: Tensor, agents: int) -> Tensor:
     """Give every agent of a group the same columns: ``[B, C]`` to ``[B, agents, C]``."""
     return columns.unsqueeze(1).expand(-1, agents, -1)
@@ -94,9 +61,3 @@ def against_twin(scene: Scene, name: str, district: bool = False) -> Tensor:
 def spread(value: Tensor, like: Tensor) -> Tensor:
     """Broadcast a city-wide setting ``[B]`` over the shape of a lever ``[B, ...]``."""
     return value.reshape(-1, *(1,) * (like.dim() - 1)).expand_as(like)
-
-
-def stack_costs(scene: Scene, names: Sequence[str]) -> Tensor:
-    """Named costs ``[B, len(names)]``."""
-    every: Mapping[str, Tensor] = city_costs(scene)
-    return torch.stack([every[name] for name in names], -1)

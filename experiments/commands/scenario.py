@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -45,6 +45,47 @@ def list_scenarios(json: JsonOption = None) -> None:
         shown.add_row(row["scenario"], row["group"], *counts, ", ".join(row["levers"]))
     show(shown)
     emit(records, json)
+
+
+@app.command("show")
+def show_scenario(
+    name: Annotated[str, typer.Argument(help="A scenario of `scenario list`.")],
+    city: Annotated[
+        str, typer.Option(help="synthetic, a name of `city list`, or a package's folder.")
+    ] = "synthetic",
+    json: JsonOption = None,
+) -> None:
+    """Show one scenario: its governors and levers, its constraint costs with budgets, its options.
+
+    "today" is the cost of the status quo in a steady world; a cost counts as kept while its mean
+    over an episode stays within the budget.
+
+    Example: polislab scenario show city_v0 --city london
+    """
+    from experiments import scenarios as worker
+
+    check_json(json)
+    found = worker.describe(name, city)
+    for title, records in found.items():
+        show(_table(f"{name}: {title}", records))
+    emit(found, json)
+
+
+def _table(title: str, records: list[dict[str, Any]]) -> Any:
+    from rich.table import Table
+
+    shown = Table(title=title)
+    for head, value in records[0].items():
+        shown.add_column(head, justify="right" if isinstance(value, float) else "left")
+    for record in records:
+        shown.add_row(*[_text(value) for value in record.values()])
+    return shown
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(value)
+    return f"{round(value, 6):.3g}" if isinstance(value, float) else str(value)
 
 
 def register(parent: typer.Typer) -> None:
