@@ -13,8 +13,7 @@ from envs.city.functions import diminishing
 from envs.city.parameters import Parameters
 from envs.city.ports import Energy, Market, Residents, Traffic
 from envs.city.shocks import Shocks
-
-MANUFACTURING = 0
+from envs.city.sizes import MANUFACTURING
 
 
 def renewable_share(p: Parameters, clean: Tensor) -> Tensor:

@@ -14,8 +14,7 @@ from envs.city.parameters import Parameters
 from envs.city.ports import Commute, Energy, Fiscal, Market, Residents, Roads, Settlement, Traffic
 from envs.city.roads import Reservoirs, Streets
 from envs.city.shocks import Shocks
-
-MANUFACTURING = 0
+from envs.city.sizes import MANUFACTURING
 
 
 @dataclass(frozen=True)

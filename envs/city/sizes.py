@@ -25,6 +25,10 @@ BUDGET_NAMES = (
 )
 ENERGY_NAMES = ("homes", "workplaces", "industry", "transport")
 TYPES = len(TYPE_NAMES)
+MANUFACTURING = SECTOR_NAMES.index("manufacturing")
+LOCAL = SECTOR_NAMES.index("local")
+"""Sectors that the model treats by name: goods make freight and dirt, local firms sell to
+residents; sectors before the local one export, the last one is public."""
 SECTORS = len(SECTOR_NAMES)
 PRIVATE = SECTORS - 1
 SERVICES = len(SERVICE_NAMES)

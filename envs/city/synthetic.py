@@ -9,10 +9,14 @@ import torch
 from torch import Tensor
 
 from envs.city.panel import Panel
-from envs.city.sizes import SECTORS, TYPES
+from envs.city.parameter_table import TABLE
+from envs.city.sizes import SECTOR_NAMES, TYPES
 
 #: Residents of a district on average, unless said otherwise.
 PEOPLE_PER_DISTRICT = 30_000.0
+#: Sectors that prefer the edge (positive) or the centre, log points from centre to edge.
+_OUTWARD = {"manufacturing": 0.6, "knowledge": -0.6}
+_SECTOR_SHARES = np.atleast_1d(TABLE["sector_jobs"].default)
 
 
 def synthetic_panel(
@@ -89,14 +93,13 @@ def _one(rng: np.random.Generator, districts: int) -> tuple[np.ndarray, ...]:
 
     weights = np.stack(
         [
-            0.25 * np.exp(0.6 * (relative - 0.5) + rng.normal(0, 0.2, districts)),
-            0.30 * np.exp(-0.6 * (relative - 0.5) + rng.normal(0, 0.2, districts)),
-            0.30 * np.ones(districts),
-            0.15 * np.ones(districts),
+            share * np.exp(_OUTWARD[name] * (relative - 0.5) + rng.normal(0, 0.2, districts))
+            if name in _OUTWARD
+            else np.full(districts, share)
+            for name, share in zip(SECTOR_NAMES, _SECTOR_SHARES, strict=True)
         ],
         1,
     )
-    assert weights.shape[1] == SECTORS
     sectors = weights / weights.sum(1, keepdims=True)
     return xy, land, homes[:, None] * mix, jobs, sectors
 
