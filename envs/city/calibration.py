@@ -20,7 +20,7 @@ from envs.city.parameters import Parameters
 from envs.city.ports import Commute, Fiscal, JobOffers, Market, Residents, Roads, Shopping
 from envs.city.roads import Reservoirs
 from envs.city.shocks import no_shocks
-from envs.city.sizes import BUDGET_NAMES, PRIVATE
+from envs.city.sizes import BUDGET_NAMES, MANUFACTURING, PRIVATE
 
 _FURNESS = 400
 _ROUNDS, _SWEEPS = 2000, 10
@@ -248,7 +248,7 @@ def first_infrastructure(
         pollution=ones,
         ridership=commuting.transit.sum((1, 2)),
         people=homes.sum(-1),
-        output=e.sales[..., infrastructure.MANUFACTURING].sum(-1),
+        output=e.sales[..., MANUFACTURING].sum(-1),
         floor=p.bd.floor_home * homes,
         energy=one,
     )
