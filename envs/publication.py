@@ -34,7 +34,6 @@ class Publication:
         if options.information < 1 or options.bulletin:
             figures = list(dict.fromkeys(figure for figure, _ in asked))
             self._channel = Channel(
-                scene.city,
                 self.start,
                 {name: bias(scene.city, scene.state, scene.flows) for name, bias in BIASES.items()},
                 figures,
@@ -83,9 +82,11 @@ class Publication:
                 return scene.value(figure)
 
             return View(scene.city, self.start, policy, scene.elapsed, truth)
-        state = self._state
+        state, seen = self._state, dict[tuple[str, bool], Tensor]()
 
         def published(figure: str, viewer: str, revised: bool) -> Tensor:
-            return channel.look(state, figure, viewer, revised)
+            if (viewer, revised) not in seen:
+                seen[viewer, revised] = channel.look(state, viewer, revised)
+            return channel.figure(seen[viewer, revised], figure)
 
         return View(scene.city, self.start, policy, scene.elapsed, published, shared=False)

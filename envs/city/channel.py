@@ -2,7 +2,7 @@
 
 ``o_t = M (.) y_{t - lag} exp(sigma eps_t)`` (MODEL section 7). Measuring loses what no sensor
 covers and what nobody registers; publishing takes time, errs, skips releases and revises
-after a year. Shapes: B rows, n columns (one a figure of the city, D a figure of the
+after a year. Shapes: B rows, n columns (one for a figure of the city, D for a figure of the
 districts), S series, V viewers, W months of history.
 """
 
@@ -37,6 +37,7 @@ from envs.city.model import City, CityState, Flows
 DRAWS = 3
 #: Sets the channel's random streams apart from those of the weather with the same seed.
 _STREAM = (1,)
+_NUMBER = {name: number for number, name in enumerate(SERIES)}
 
 
 @dataclass(frozen=True)
@@ -45,16 +46,16 @@ class ChannelState:
 
     history: ``[B, W, n]`` figures as measured, newest month first; seen: ``[B, n]`` last
     release; revised: ``[B, n]`` last revision, of a figure a year older; month: ``[B]`` months
-    since the start; sensors: ``[B, S, D]`` and shared: ``[B, V, S]`` uniform numbers: what is
-    below the coverage is measured, what is below the level of information is passed on.
+    since the start; standing: ``[B, S, D]`` where a series is measured; visible: ``[B, V, n]``
+    what reaches whom. The last two are drawn at the start.
     """
 
     history: Tensor
     seen: Tensor
     revised: Tensor
     month: Tensor
-    sensors: Tensor
-    shared: Tensor
+    standing: Tensor
+    visible: Tensor
 
 
 class Channel:
@@ -67,7 +68,6 @@ class Channel:
 
     def __init__(
         self,
-        city: City,
         start: Mapping[str, Tensor],
         biased: Mapping[str, Tensor],
         figures: Sequence[str],
@@ -75,7 +75,6 @@ class Channel:
         information: float,
     ) -> None:
         """Args:
-            city: gives the number of districts.
             start: first-year value of every figure and of its ``district:`` counterpart.
             biased: first-year values of ``BIASES``, ``[B, D]``.
             figures: what is published; viewers: who looks.
@@ -83,36 +82,41 @@ class Channel:
         Raises:
             ValueError: a figure that no series publishes, or information outside [0, 1].
         """
+        first = [_columns(start[name]) for name in figures]
+        ends = np.cumsum([0, *(x.shape[1] for x in first)]).tolist()
+        names = [name for name, x in zip(figures, first, strict=True) for _ in range(x.shape[1])]
+        rows = [interpolated(series_of(name), information) for name in names]
+        every_series = [interpolated(row, information) for row in SERIES.values()]
         self.information = information
-        self.figures = tuple(figures)
-        self.viewers = tuple(viewers)
-        self._published = {name: interpolated(row, information) for name, row in SERIES.items()}
-        self._number = {name: number for number, name in enumerate(SERIES)}
-        self._series = {name: self._published[series_of(name).name] for name in figures}
         self._start, self._biased = start, biased
-        first = {name: _columns(start[name]) for name in figures}
-        widths = [first[name].shape[1] for name in figures]
-        ends = np.cumsum([0, *widths]).tolist()
+        self._series = {name: interpolated(series_of(name), information) for name in figures}
+        self._viewers = {viewer: number for number, viewer in enumerate(viewers)}
         self._places = {
             name: slice(a, b) for name, a, b in zip(figures, ends[:-1], ends[1:], strict=True)
         }
-        self._first = torch.cat([first[name] for name in figures], 1)
-        self._districts = city.districts
+        self._first = like = torch.cat(first, 1)
 
-        def column(values: list[float], dtype: torch.dtype) -> Tensor:
-            each = torch.tensor(values, dtype=dtype, device=self._first.device)
-            return each.repeat_interleave(torch.tensor(widths, device=each.device))
+        def whole(values: Sequence[int]) -> Tensor:
+            return torch.tensor(values, dtype=torch.long, device=like.device)
 
-        rows, real = [self._series[name] for name in figures], self._first.dtype
-        self._lag = column([row.lag for row in rows], torch.long)
-        self._every = column([row.every for row in rows], torch.long)
-        self._noise = column([row.noise for row in rows], real)
-        self._absent = column([_quantile(row.missing) for row in rows], real)
-        self._each = torch.arange(ends[-1], device=self._first.device)
+        def real(values: Sequence[float]) -> Tensor:
+            return torch.tensor(values, dtype=like.dtype, device=like.device)
+
+        self._each = whole(range(len(names)))
+        self._lag = whole([row.lag for row in rows])
+        self._every = whole([row.every for row in rows])
+        self._noise = real([row.noise for row in rows])
+        self._absent = real([_quantile(row.missing) for row in rows])
+        self._number = whole([_NUMBER[row.name] for row in rows])
+        self._district = torch.cat([whole(range(x.shape[1])) for x in first])
+        self._coverage = real([row.coverage for row in every_series])
+        self._local = whole([name.startswith(DISTRICT) for name in names]).bool()
+        self._summed = whole([indicator_of(name).district is not None for name in names]).bool()
+        owned = [[_owns(v, n, row) for n, row in zip(names, rows, strict=True)] for v in viewers]
+        self._owned = torch.tensor(owned, device=like.device)
+        self._districts = next(iter(biased.values())).shape[1]
         self._length = max(row.lag for row in rows) + REVISION + 1
-        self._streams: list[np.random.Generator] = []
-        for number in range(self._first.shape[0]):
-            self._streams.append(np.random.default_rng(number))
+        self._streams = [np.random.default_rng(row) for row in range(like.shape[0])]
 
     def seed(self, row: int, seed: int) -> None:
         """Give a row a fresh random stream."""
@@ -127,34 +131,46 @@ class Channel:
 
     def begin(self) -> ChannelState:
         """The state of all rows at the start of an episode."""
-        return self._opening(list(range(len(self._streams))))
+        return self._opening(range(len(self._streams)))
 
     def restart(self, state: ChannelState, rows: Sequence[int]) -> ChannelState:
         """Put rows back to the start, with fresh sensors and errors; the others stay."""
-        index = torch.as_tensor(list(rows), device=self._first.device)
+        index = torch.as_tensor(rows, device=self._first.device)
         return tree.tree_map(
             lambda old, new: old.index_copy(0, index, new), state, self._opening(rows)
         )
 
     def _opening(self, rows: Sequence[int]) -> ChannelState:
-        """First-year figures as they stand published, for chosen rows."""
-        uniform = np.stack([self._streams[r].random((len(SERIES), self._districts)) for r in rows])
-        shared = np.stack(
-            [self._streams[row].random((len(self.viewers), len(SERIES))) for row in rows]
-        )
+        """First-year figures as they stand published in chosen rows ``[R]``."""
+        streams = [self._streams[row] for row in rows]
+        size = (len(SERIES), self._districts)
+        sensors = torch.as_tensor(np.stack([s.random(size) for s in streams])).to(self._first)
+        size = (len(self._viewers), len(SERIES))
+        shared = torch.as_tensor(np.stack([s.random(size) for s in streams])).to(self._first)
         noise = self.draw(rows)
-        first = self._first[torch.as_tensor(list(rows), device=self._first.device)]
+        first = self._first[torch.as_tensor(rows, device=self._first.device)]
+        covered = sensors < self._coverage.unsqueeze(-1)
+        standing = covered | (sensors <= sensors.amin(-1, keepdim=True))
+        here = torch.where(
+            self._local,
+            standing[:, self._number, self._district],
+            covered[:, self._number, 0] | self._summed,
+        )
+        passed_on = self._owned | (shared[:, :, self._number] < self.information)
         return ChannelState(
             history=first.unsqueeze(1).expand(-1, self._length, -1).clone(),
-            seen=self._erring(first, noise[:, 0], 1.0),
-            revised=self._erring(first, noise[:, 1], REVISED_ERROR),
+            seen=self._erring(first, noise[:, 0]),
+            revised=self._erring(first, REVISED_ERROR * noise[:, 1]),
             month=torch.zeros(len(rows), dtype=torch.long, device=first.device),
-            sensors=torch.as_tensor(uniform).to(first),
-            shared=torch.as_tensor(shared).to(first),
+            standing=standing,
+            visible=here.unsqueeze(1) & passed_on,
         )
 
     def measure(self, state: ChannelState, city: City, now: CityState, flows: Flows) -> Tensor:
         """Figures of a month ``[B, n]`` as they are counted and sampled, before publication.
+
+        A figure of the city grows as it does where it is measured. What a series counts
+        distorts by its change since the first year, to the power ``1 - information``.
 
         Args:
             now, flows: of the city; rows beyond those of the channel are left out.
@@ -174,19 +190,13 @@ class Channel:
                 value = value * self._sampled(state, series, truth, self._start[DISTRICT + name])
             if series.bias in counted:
                 share = counted[series.bias]
-                average = (share * people).sum(-1) / people.sum(-1)
-                value = value * (share if local else average)
+                value = value * (share if local else (share * people).sum(-1) / people.sum(-1))
             columns.append(_columns(value))
         return torch.cat(columns, 1)
 
-    def _standing(self, state: ChannelState, series: Series) -> Tensor:
-        """Districts ``[B, D]`` where a series is measured; at least one."""
-        numbers = state.sensors[:, self._number[series.name]]
-        return (numbers < series.coverage) | (numbers <= numbers.amin(-1, keepdim=True))
-
     def _sampled(self, state: ChannelState, series: Series, truth: Tensor, start: Tensor) -> Tensor:
         """Growth since the first year where it is measured, over growth everywhere ``[B]``."""
-        here = self._standing(state, series).to(truth)
+        here = state.standing[:, _NUMBER[series.name]].to(truth)
         sample = (here * truth).sum(-1) / (here * start).sum(-1)
         return sample / (truth.sum(-1) / start.sum(-1))
 
@@ -205,48 +215,42 @@ class Channel:
         history = torch.cat([measured.unsqueeze(1), state.history[:, :-1]], 1)
         age = month.unsqueeze(1) - self._lag
         appears = noise[:, 2] > self._absent
-        latest = self._erring(history[:, self._lag, self._each], noise[:, 0], 1.0)
+        latest = self._erring(history[:, self._lag, self._each], noise[:, 0])
         older = history[:, self._lag + REVISION, self._each]
         seen = torch.where((age % self._every == 0) & appears, latest, state.seen)
         revised = torch.where(
             (age - REVISION) % self._every == 0,
-            self._erring(older, noise[:, 1], REVISED_ERROR),
+            self._erring(older, REVISED_ERROR * noise[:, 1]),
             state.revised,
         )
-        after = ChannelState(history, seen, revised, month, state.sensors, state.shared)
+        after = ChannelState(history, seen, revised, month, state.standing, state.visible)
         return after, seen
 
-    def _erring(self, figures: Tensor, noise: Tensor, share: float) -> Tensor:
-        return figures * torch.exp(share * self._noise * noise)
+    def _erring(self, figures: Tensor, noise: Tensor) -> Tensor:
+        return figures * torch.exp(self._noise * noise)
 
-    def look(self, state: ChannelState, figure: str, viewer: str, revised: bool = False) -> Tensor:
-        """A figure as a viewer sees it ``[B]`` or ``[B, D]``; the first year's where it sees none.
+    def look(self, state: ChannelState, viewer: str, revised: bool = False) -> Tensor:
+        """All figures as a viewer sees them ``[B, n]``; the first year's where it sees none."""
+        published = state.revised if revised else state.seen
+        return torch.where(state.visible[:, self._viewers[viewer]], published, self._first)
+
+    def figure(self, columns: Tensor, name: str) -> Tensor:
+        """One figure of ``columns`` ``[B, n]``: ``[B]``, or ``[B, D]`` where it is by district.
 
         Raises:
-            KeyError: a figure or viewer that the channel was not made for.
+            KeyError: a figure that the channel was not made for.
         """
-        series, place = self._series[figure], self._places[figure]
-        published = (state.revised if revised else state.seen)[:, place]
-        visible = self._reaches(state, series, figure, viewer).unsqueeze(1)
-        if figure.startswith(DISTRICT):
-            visible = visible & self._standing(state, series)
-        elif series.coverage < 1 and indicator_of(figure).district is None:
-            alone = state.sensors[:, self._number[series.name], :1]
-            visible = visible & (alone < series.coverage)
-        found = torch.where(visible, published, self._first[:, place])
-        return found if figure.startswith(DISTRICT) else found.squeeze(1)
+        found = columns[:, self._places[name]]
+        return found if name.startswith(DISTRICT) else found.squeeze(1)
 
-    def _reaches(self, state: ChannelState, series: Series, figure: str, viewer: str) -> Tensor:
-        """Whether a series is passed on to a viewer ``[B]``.
 
-        Its own block's and the treasury's always are; a board of a district knows its own
-        district; everything else with chance ``information``.
-        """
-        own = series.block in (viewer, TREASURY)
-        if own or (viewer not in GOVERNORS and figure.startswith(DISTRICT)):
-            return torch.ones_like(state.month, dtype=torch.bool)
-        numbers = state.shared[:, self.viewers.index(viewer), self._number[series.name]]
-        return numbers < self.information
+def _owns(viewer: str, figure: str, series: Series) -> bool:
+    """Whether a viewer sees a figure in a silo.
+
+    A governor sees its own block's and the treasury's; a board sees its own district.
+    """
+    board = viewer not in GOVERNORS
+    return series.block in (viewer, TREASURY) or (board and figure.startswith(DISTRICT))
 
 
 def _columns(value: Tensor) -> Tensor:
