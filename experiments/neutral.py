@@ -193,7 +193,7 @@ def lever_values(city: City, months: int = MONTHS) -> list[LeverValue]:
         step = 1e6 * _HUNDREDTH * (lever.high - lever.low) / lifetime
         gain, cost = float(found.welfare[name]), float(found.cost[name])
         mechanical = float(found.mechanical[name])
-        residual = float(found.residual(name, neutrality.COST_OF_FUNDS))
+        residual = float(found.residual(name, city.parameters.b.cost_of_funds))
         costly = lever.kind != "regulation"
         telling = costly and abs(cost) > LEAST_COST * abs(mechanical)
         passes, remark = judge(lever, residual, float(city.parameters.b.vc))

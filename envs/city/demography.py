@@ -12,9 +12,6 @@ from torch import Tensor
 
 from envs.city.parameters import Parameters
 
-#: Moves over what the change of a district's mix needs at least.
-_ROOM = 1.25
-
 
 def age(people: Tensor, p: Parameters, education: Tensor) -> Tensor:
     """People ``[B, D, K]`` a month later, at home where they were.
@@ -64,4 +61,4 @@ def enough_moves(people: Tensor, p: Parameters) -> Parameters:
     for it; the hazard of moving is raised there (MODEL section 23).
     """
     change = (1 - before(people, p) / people).amax((1, 2))
-    return Parameters(p.values | {"mobility": torch.maximum(p.b.mobility, _ROOM * change)})
+    return Parameters(p.values | {"mobility": torch.maximum(p.b.mobility, p.b.move_room * change)})

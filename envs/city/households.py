@@ -11,9 +11,6 @@ from envs.city.levers import LEVERS
 from envs.city.parameters import Parameters
 from envs.city.ports import Commute, Fiscal, Income, Market, Residents, ServiceUse
 
-_LEAST = 0.05
-_SHARP = 40.0
-
 
 @dataclass(frozen=True)
 class HouseholdFundamentals:
@@ -48,7 +45,8 @@ def budget(
     rebate = (policy["rebate"] * f.money.unsqueeze(-1)).unsqueeze(1)
     burden = p.b.compliance * (policy["audit"] - LEVERS["audit"].default)
     extra = (rebate + dividend.reshape(-1, 1, 1) - services.fees) / net - burden.reshape(-1, 1, 1)
-    ratio = _LEAST + softplus(_SHARP * (1 + extra - _LEAST)) / _SHARP
+    least, sharp = p.bdk.income_least, p.bdk.income_sharp
+    ratio = least + softplus(sharp * (1 + extra - least)) / sharp
     disposable = net * ratio
     spending = p.b.loc_share.unsqueeze(-1) * (residents.people * disposable).sum(-1)
     return Income(gross=gross, net=net, disposable=disposable, spending=spending)

@@ -17,8 +17,6 @@ from envs.city.model import City
 from envs.city.parameters import Parameters
 from envs.city.valuation import CELLS, MONTHS, Margins, margins
 
-COST_OF_FUNDS = 1.1
-GRANT_VALUE = 1.1
 TOLERANCE = 0.01
 _LARGEST_STEP = 4.0
 
@@ -102,10 +100,10 @@ def unpack(p: Parameters, vectors: Tensor) -> Parameters:
     return p.replace(changed)
 
 
-def residuals(found: Margins) -> Tensor:
+def residuals(found: Margins, p: Parameters) -> Tensor:
     """Residual of every unknown's equation ``[rows, U]``."""
     columns = [
-        found.residual(u.lever, COST_OF_FUNDS) if u.lever else found.funds / GRANT_VALUE - 1
+        found.residual(u.lever, p.b.cost_of_funds) if u.lever else found.funds / p.b.grant_value - 1
         for u in UNKNOWNS
     ]
     return torch.stack(columns, -1)
@@ -161,4 +159,4 @@ def _evaluate(city: City, points: Tensor, months: int) -> tuple[Margins, Tensor]
     """Margins and residuals with unknowns ``points`` ``[rows, U]``."""
     tried = replace(city, parameters=unpack(city.parameters, points))
     found = margins(tried, welfare.reference(tried), points.shape[0], months)
-    return found, residuals(found)
+    return found, residuals(found, tried.parameters)

@@ -11,8 +11,6 @@ from envs.city.parameters import Parameters
 from envs.city.sizes import PRIVATE
 from envs.city.streets import StreetPlan
 
-_MOST_STAFF = 0.6
-
 
 @dataclass(frozen=True)
 class Panel:
@@ -65,7 +63,7 @@ class Economy:
 def sector_shares(panel: Panel, p: Parameters) -> Tensor:
     """Share of a district's jobs by sector ``[b, D, S]``.
 
-    Public staff are placed by residents and jobs, at most three fifths of a district's jobs;
+    Public staff are placed by residents and jobs, at most ``staff_most`` of a district's jobs;
     the private sectors share the rest as observed.
     """
     total = panel.jobs.sum(-1, keepdim=True)
@@ -77,7 +75,7 @@ def sector_shares(panel: Panel, p: Parameters) -> Tensor:
         p.bd.staff_by_home * homes / homes.sum(-1, keepdim=True)
         + (1 - p.bd.staff_by_home) * panel.jobs / total
     )
-    staff = torch.minimum(public * placed, _MOST_STAFF * panel.jobs)
+    staff = torch.minimum(public * placed, p.bd.staff_most * panel.jobs)
     private = shares[..., :PRIVATE] / shares[..., :PRIVATE].sum(-1, keepdim=True)
     private = private * (panel.jobs - staff).unsqueeze(-1)
     jobs = torch.cat([private, staff.unsqueeze(-1)], -1)

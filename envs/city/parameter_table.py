@@ -70,6 +70,7 @@ _HOUSEHOLDS = (
     Parameter("death_rate", (0.011, 0.010, 0.009, 0.009, 0.008, 0.007), 0, 0.03, "1/yr", "assumed, near the crude death rates of rich countries", "deaths per resident", "demography", "type"),
     Parameter("rise", (0.030, 0.025, 0.020, 0.015, 0.010, 0.0), 0, 0.2, "1/yr", ASSUMED, "hazard of rising to the next household type", "demography", "type"),
     Parameter("fall", (0.0, 0.015, 0.020, 0.020, 0.020, 0.025), 0, 0.2, "1/yr", ASSUMED, "hazard of falling to the type below (age, misfortune)", "demography", "type"),
+    Parameter("move_room", 1.25, 1, 3, "-", ASSUMED, "hazard of moving over what the change of a district's types needs, where it is raised", "demography"),
     Parameter("el_mobility", 0.5, 0, 2, "-", ASSUMED, "elasticity of rising to the quality of schools", "demography"),
     Parameter("foresight", (0.0, 0.05, 0.10, 0.15, 0.20, 0.25), 0, 1, "share", ASSUMED, "share of a type that looks ahead to announced policy", "planning", "type"),
     Parameter("household", 2.4, 1, 6, "persons", ASSUMED, "people who move as one", "planning"),
@@ -83,6 +84,12 @@ _HOUSEHOLDS = (
     Parameter("work_minutes", 9600.0, 6000, 12000, "min/month", ASSUMED, "minutes of work behind a monthly wage", "travel"),
     Parameter("legs", 42.0, 30, 46, "trips/month", ASSUMED, "commute legs a month (21 working days)", "travel"),
     Parameter("discount", 0.03, 0.01, 0.07, "1/yr", ASSUMED, "social discount rate", "valuation"),
+    Parameter("income_least", 0.05, 0.01, 0.3, "share", ASSUMED, "least disposable income over net pay, whatever fees and taxes take", "households"),
+    Parameter("income_sharp", 40.0, 10, 200, "-", ASSUMED, "sharpness of that limit", "households"),
+    Parameter("consumption_least", 0.001, 1e-6, 0.05, "share", ASSUMED, "least consumption over the first year's that inequality-averse welfare counts", "welfare"),
+    Parameter("cost_of_funds", 1.1, 1.0, 1.5, "-", ASSUMED, "value of a unit of public money over that of a rebate at which levers are neutral", "neutrality"),
+    Parameter("grant_value", 1.1, 0.8, 1.5, "-", ASSUMED, "value of a rebate per unit of cost for which the grant per head is solved", "neutrality"),
+    Parameter("regulation_base", 0.1, 0.01, 1, "share", ASSUMED, "share of income that stands for the cost of a regulation in its residual", "valuation"),
 )
 
 _PLANNING = (
@@ -165,6 +172,7 @@ _SERVICES = (
     Parameter("contact_visits", (0.0, 0.3, 0.0, -0.3), -1, 1, "log points", ASSUMED, "change of need by service in a pandemic", "services", "service"),
     Parameter("staff_split", (0.45, 0.30, 0.15, 0.10), 0.01, 0.9, "share", ASSUMED, "public staff by service", "calibration", "service"),
     Parameter("staff_by_home", 0.6, 0, 1, "share", ASSUMED, "share of staff placed by residents, the rest by jobs", "panel"),
+    Parameter("staff_most", 0.6, 0.2, 0.9, "share", ASSUMED, "largest share of a district's jobs that is public staff", "panel"),
     Parameter("rate_staff", 0.1, 0.02, 0.5, "1/month", ASSUMED, "speed of hiring", "services"),
     Parameter("delta_fac", 0.04, 0.02, 0.06, "1/yr", ASSUMED, "depreciation of facilities", "services"),
     Parameter("lag_fac", 24.0, 12, 48, "months", ASSUMED, "mean building lag of facilities", "services"),
@@ -238,6 +246,7 @@ _TREASURY = (
     Parameter("rate_debt", 0.02, 0.005, 0.1, "1/month", ASSUMED, "speed of the debt rule", "treasury"),
     Parameter("scale_low", 0.05, 0.01, 0.5, "-", ASSUMED, "least that is paid of what is requested", "treasury"),
     Parameter("scale_high", 1.0, 1.0, 2.0, "-", ASSUMED, "most that is paid of what is requested; a surplus beyond it is a dividend", "treasury"),
+    Parameter("budget_sharp", 20.0, 5, 100, "-", ASSUMED, "sharpness of the lower limit of the budget and of the spread on debt", "treasury"),
     Parameter("rho_scale", 100.0, 20, 400, "-", ASSUMED, "sharpness of the budget limit", "treasury"),
     Parameter("grant_per_head", 0.753, 0, 4, "share", "solved: value of public funds 1.10", "grant that follows a resident, over average spending per head", "treasury", solved=True),
     Parameter("budget_share", (0.45, 0.08, 0.06, 0.22, 0.06, 0.002, 0.002, 0.03, 0.04, 0.056), 0.001, 0.95, "share", "composition: London boroughs' outturn 2013-2015 plus a metropolitan transport tier", "staff, facilities, maintenance, transit, roads, renewables, retrofit, research, training, fixed", "treasury", "budget"),

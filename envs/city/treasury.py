@@ -24,7 +24,6 @@ from envs.city.ports import (
 )
 from envs.city.sizes import BUDGET_NAMES, PRIVATE
 
-_SHARP = 20.0
 PUBLIC = PRIVATE
 MODES = ("pooled", "departments", "boards", "soft")
 BOARD_LINES = ("staff", "maintenance")
@@ -182,8 +181,9 @@ def affordable(p: Parameters, available: Tensor, request: Tensor) -> tuple[Tenso
     """
     raw = available / request
     row = (-1, *(1,) * (raw.dim() - 1))
-    low, high, rho = (x.reshape(row) for x in (p.b.scale_low, p.b.scale_high, p.b.rho_scale))
-    ratio = low + softplus(_SHARP * (raw - low)) / _SHARP
+    limits = (p.b.scale_low, p.b.scale_high, p.b.rho_scale, p.b.budget_sharp)
+    low, high, rho, sharp = (x.reshape(row) for x in limits)
+    ratio = low + softplus(sharp * (raw - low)) / sharp
     unit = (1 + high**-rho) ** (1 / rho)
     scale = unit * ces_match(high.expand_as(ratio), ratio, rho)
     return scale, request * (ratio - scale)
@@ -260,7 +260,8 @@ def settle(
     subsidies = (policy["subsidy"] * market.capital).sum((1, 2))
     total = torch.stack(list(revenue.values())).sum(0)
     senior = asked["fixed"] + rebates + subsidies
-    interest = (p.b.interest + p.b.spread * torch.sigmoid(s.debt / f.budget * _SHARP)) * s.debt
+    indebted = torch.sigmoid(s.debt / f.budget * p.b.budget_sharp)
+    interest = (p.b.interest + p.b.spread * indebted) * s.debt
     repay = p.b.rate_debt * (12 * total * policy["debt_target"] - s.debt)
     available = total - interest + repay - senior
     request = {

@@ -126,7 +126,7 @@ class Margins:
     mechanical: dict[str, Tensor]
     funds: Tensor
 
-    def residual(self, name: str, cost_of_funds: float) -> Tensor:
+    def residual(self, name: str, cost_of_funds: Tensor | float) -> Tensor:
         """Neutrality residual ``(W_u - mu lambda R_u) / (lambda |C_u|)``."""
         gap = self.welfare[name] - cost_of_funds * self.funds * self.cost[name]
         return gap / (self.funds * self.mechanical[name].abs())
@@ -173,7 +173,8 @@ def margins(city: City, ref: welfare.Reference, rows: int, months: int = MONTHS)
 def mechanical_costs(city: City, months: int = MONTHS) -> dict[str, Tensor]:
     """Present cost of a unit step with every base as it is in the first year ``[b]`` k$.
 
-    Regulatory levers, which cost nothing mechanically, are normalised by a tenth of income.
+    Regulatory levers, which cost nothing mechanically, are normalised by the share
+    ``regulation_base`` of income.
     """
     state, f, p = city.initial(), city.fundamentals.treasury, city.parameters
     like = state.planning.home_rent
@@ -203,9 +204,9 @@ def mechanical_costs(city: City, months: int = MONTHS) -> dict[str, Tensor]:
         "rebate": people.sum((1, 2)) * f.money,
         "subsidy": state.industry.capital.sum((1, 2)),
         "audit": p.b.audit_cost * f.budget,
-        "far": 0.1 * income,
-        "release": 0.1 * income,
-        "mix": 0.1 * income,
+        "far": p.b.regulation_base * income,
+        "release": p.b.regulation_base * income,
+        "mix": p.b.regulation_base * income,
     }
     beta = discount_factor(city)
     values = {}

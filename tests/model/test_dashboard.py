@@ -7,13 +7,13 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from model.runs import months, policy
 
 from envs.city.dashboard import DASHBOARD, dashboard_values
 from envs.city.indicators import INDICATORS
 from envs.city.model import City, CityState, Flows
 from envs.city.standards import STANDARDS
 from envs.twin.variables import lookup
+from tests.model.runs import months, policy
 
 Case = tuple[City, CityState, Flows]
 

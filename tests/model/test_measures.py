@@ -9,7 +9,6 @@ import networkx
 import numpy as np
 import pytest
 import torch
-from model.runs import months, policy
 from scipy import stats
 from scipy.sparse.csgraph import connected_components, minimum_spanning_tree
 
@@ -26,6 +25,7 @@ from envs.city.measures.spatial import moran, spatial_weights
 from envs.city.model import City, Flows
 from envs.city.shocks import no_shocks
 from envs.city.wiring import BLOCKS, WRITERS, Held, ports_of
+from tests.model.runs import months, policy
 
 
 @pytest.fixture(scope="module")

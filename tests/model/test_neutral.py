@@ -13,6 +13,7 @@ from envs import priors
 from envs.city import neutrality, welfare
 from envs.city.levers import LEVERS
 from envs.city.model import City
+from envs.city.parameters import TABLE
 from envs.city.valuation import (
     Margins,
     discount_factor,
@@ -23,6 +24,8 @@ from envs.city.valuation import (
 from tests.model.runs import policy
 
 LIMIT = 0.05
+COST_OF_FUNDS = TABLE["cost_of_funds"].default
+GRANT_VALUE = TABLE["grant_value"].default
 ONE_SIDED = ("subsidy", "rebate", "toll", "road_toll")
 STORED = {
     "synthetic": priors.SYNTHETIC,
@@ -58,9 +61,9 @@ def test_residuals_computed_anew_are_the_stored_ones(
     found = recomputed[name]
     for lever, value in stored(STORED[name]).items():
         if lever == "grant":
-            now = float(found.funds) / neutrality.GRANT_VALUE - 1
+            now = float(found.funds) / GRANT_VALUE - 1
         else:
-            now = float(found.residual(lever, neutrality.COST_OF_FUNDS))
+            now = float(found.residual(lever, COST_OF_FUNDS))
         assert now == pytest.approx(value, abs=0.005), lever
         assert abs(now) < LIMIT, lever
 
@@ -70,7 +73,7 @@ def test_residuals_computed_anew_are_the_stored_ones(
 def test_a_lever_at_its_bound_does_not_pay(
     recomputed: dict[str, Margins], name: str, lever: str
 ) -> None:
-    assert float(recomputed[name].residual(lever, neutrality.COST_OF_FUNDS)) < LIMIT
+    assert float(recomputed[name].residual(lever, COST_OF_FUNDS)) < LIMIT
 
 
 @pytest.mark.parametrize("name", ["synthetic", "london"])
@@ -80,7 +83,7 @@ def test_neutral_spending_is_worth_the_cost_of_funds(
     """Another way of saying it: the value of public funds of a pound spent."""
     for lever in ("staff[education]", "transit", "maintenance", "research"):
         assert float(recomputed[name].public_value(lever)) == pytest.approx(1.1, abs=0.05)
-    assert float(recomputed[name].funds) == pytest.approx(neutrality.GRANT_VALUE, rel=0.05)
+    assert float(recomputed[name].funds) == pytest.approx(GRANT_VALUE, rel=0.05)
 
 
 def alone(city: City) -> dict[str, float]:

@@ -12,7 +12,6 @@ from envs.city import welfare
 from envs.city.cities import synthetic_cities, with_parameters
 from envs.city.levers import LEVERS
 from envs.city.model import City
-from envs.city.neutrality import COST_OF_FUNDS
 from envs.city.shocks import no_shocks
 from envs.city.valuation import (
     Margins,
@@ -96,7 +95,7 @@ def test_without_congestion_a_toll_beats_no_other_source_of_money() -> None:
     """A toll above the cost of funds is the one allowed exception: its gain is congestion."""
     empty = with_parameters(synthetic_cities([0], 9, {"vc": 0.3}), read(SYNTHETIC))
     calm = margins(empty, welfare.reference(empty), 1)
-    assert float(calm.residual("toll", COST_OF_FUNDS)) < 0.05
+    assert float(calm.residual("toll", empty.parameters.b.cost_of_funds)) < 0.05
 
 
 def test_a_present_value_is_the_discounted_sum_and_a_perpetuity(zero: City) -> None:
