@@ -18,7 +18,7 @@ from envs.city.dynamics import Dynamics
 from envs.city.indicators import INDICATORS, change, first_values
 from envs.city.levers import baseline_policy
 from envs.city.model import City, CityState, Flows
-from envs.city.shocks import no_shocks
+from envs.city.shocks import lasting, no_shocks
 from envs.city.valuation import discount_factor, present_value, shadow_prices
 from envs.groups import Group, StepResult
 from envs.publication import Publication
@@ -102,7 +102,13 @@ class GovernanceEnv:
         if drift is not None:
             drift = drift.expand(num_envs, -1)
         self._dynamics = Dynamics(
-            scenario.dynamics, num_envs, city.districts, scenario.horizon, like, drift
+            scenario.dynamics,
+            num_envs,
+            city.districts,
+            scenario.horizon,
+            like,
+            drift,
+            scenario.chance,
         )
         self._priced, self._price = self._price_list(prices)
         self._shocks = no_shocks(2 * num_envs, city.districts, like)
@@ -253,7 +259,7 @@ class GovernanceEnv:
                     self._status_quo,
                     TAIL_MONTHS,
                     self.options.budget,
-                    self._shocks,
+                    lasting(self._shocks),
                     "total",
                 ).welfare
                 / self._reference.total

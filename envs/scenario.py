@@ -32,6 +32,8 @@ class Scenario:
         months_per_step: months between decisions.
         horizon: months of an episode; a multiple of ``months_per_step``.
         dynamics: preset of exogenous shocks (``envs.city.dynamics.PRESETS``).
+        chance: strength of demographic and market noise, 1 for that of a city of this size
+            (the stochastic mode), 0 for the mean field.
         local_weight: weight of a governor's own indicator in its reward, the rest is the
             welfare of the whole.
         reach: share of each lever's range that an action of one spans.
@@ -52,6 +54,7 @@ class Scenario:
     months_per_step: int = 3
     horizon: int = 120
     dynamics: str = "shocks"
+    chance: float = 0.0
     local_weight: float = 0.2
     reach: float = 1.0
     budget: str = "pooled"
@@ -74,6 +77,8 @@ class Scenario:
             )
         if self.dynamics not in PRESETS:
             found.append(f"dynamics={self.dynamics!r}: expected one of {', '.join(PRESETS)}")
+        if not 0 <= self.chance <= 10:
+            found.append(f"chance={self.chance}: expected 0 to 10")
         if self.budget not in MODES:
             found.append(f"budget={self.budget!r}: expected one of {', '.join(MODES)}")
         if self.terminal not in TERMINALS:

@@ -95,6 +95,14 @@ EVENTS: dict[str, Event] = {
 }
 
 
+def lasting(shocks: Shocks) -> Shocks:
+    """Shocks that may be taken to stay: levels; events pass and chance has no memory."""
+    return {
+        name: value if SHOCKS[name].kind == "level" else value.new_zeros(value.shape)
+        for name, value in shocks.items()
+    }
+
+
 def no_shocks(rows: int, districts: int, like: Tensor) -> Shocks:
     """A quiet world for ``rows`` rows; ``like`` gives dtype and device."""
     return {
