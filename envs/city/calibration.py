@@ -11,7 +11,17 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from envs.city import energy, industry, infrastructure, planning, services, travel, treasury
+from envs.city import (
+    energy,
+    evasion,
+    industry,
+    infrastructure,
+    planning,
+    services,
+    tags,
+    travel,
+    treasury,
+)
 from envs.city.functions import FLOOR, erlang_steady, mix, pull, push
 from envs.city.geography import Geography
 from envs.city.levers import Policy
@@ -20,20 +30,27 @@ from envs.city.parameters import Parameters
 from envs.city.ports import Commute, Fiscal, JobOffers, Market, Residents, Roads, Shopping
 from envs.city.roads import Reservoirs
 from envs.city.shocks import no_shocks
-from envs.city.sizes import BUDGET_NAMES, MANUFACTURING, PRIVATE
+from envs.city.sizes import BUDGET_NAMES, EVADER_NAMES, MANUFACTURING, PRIVATE
 
 _FURNESS = 400
 _ROUNDS, _SWEEPS = 2000, 10
 _FIRST_STEP, _SETTLED = 0.5, 1e-12
 
 
-def first_fiscal(p: Parameters, policy: Policy, like: Tensor) -> treasury.TreasuryState:
-    """The treasury without debt, evasion at its target; ``like`` is ``[b]``."""
-    audit = policy["audit"]
-    rates = (policy["income_tax"], policy["business_tax"].mean(-1))
-    evasion = torch.stack([treasury.evaded_share(p, rate, audit) for rate in rates], -1)
-    zero = torch.zeros_like(like)
-    return treasury.TreasuryState(evasion, audit.clone(), zero, zero.clone(), policy)
+def first_fiscal(p: Parameters, policy: Policy, people: Tensor) -> treasury.TreasuryState:
+    """The treasury without debt, evasion at its target; ``people`` is ``[b, D, K]``."""
+    kinds = people.sum(1)
+    audit = policy["audit"].unsqueeze(-1).expand(-1, len(EVADER_NAMES)).clone()
+    zero = torch.zeros_like(kinds[:, 0])
+    lure = evasion.claimed(p, policy, kinds, torch.zeros_like(kinds)).lure
+    return treasury.TreasuryState(
+        evasion=evasion.taxes(p, policy, audit),
+        dodging=evasion.dodges(p, policy, lure, audit, torch.ones_like(audit[:, :1])),
+        audit=audit,
+        debt=zero,
+        dividend=zero.clone(),
+        policy=policy,
+    )
 
 
 def first_roads(
@@ -152,7 +169,7 @@ def first_offers(
 
     start: constants to improve on in some ``sweeps``; default: none, as many as it takes.
     """
-    match = industry.affinity(p)
+    match = tags.first_affinity(p)
     finding = e.frictional.reshape(-1, 1, 1).expand_as(e.demand)
     net = (e.wages * finding * (keep_income / e.city_wage).reshape(-1, 1, 1)) ** p.bdk.eps
     constant = p.bd.mode_constant[:, 1].reshape(-1, 1, 1)
@@ -186,6 +203,7 @@ def first_industry(
     e: Economy,
     panel: Panel,
     g: Geography,
+    p: Parameters,
     workplace: Tensor,
     match: Tensor,
     keep_income: Tensor,
@@ -193,6 +211,7 @@ def first_industry(
 ) -> tuple[industry.IndustryState, industry.IndustryFundamentals]:
     """Firms at rest; ``local_scale`` is set once households have shopped."""
     employed, zero = e.employed.sum(-1), torch.zeros_like(e.money)
+    sectors = tags.of_sectors(p).expand(panel.jobs.shape[0], -1, -1)
     state = industry.IndustryState(
         wage=e.wages.clone(),
         finding=e.frictional.reshape(-1, 1, 1).expand_as(e.demand).clone(),
@@ -202,6 +221,7 @@ def first_industry(
         establishments=torch.zeros_like(e.capital[:, 0]),
         knowledge=zero,
         skill=zero.clone(),
+        tags=torch.zeros_like(sectors[:, 0]),
         price_local=torch.ones_like(panel.jobs),
         price_export=torch.zeros_like(e.capital[:, 0, : industry.LOCAL]),
     )
@@ -209,6 +229,8 @@ def first_industry(
         productivity=e.productivity,
         workplace=workplace,
         affinity=match,
+        type_tags=tags.centred(tags.of_types(p), panel.people.sum(1)),
+        sector_tags=sectors,
         wage=e.city_wage,
         spill=industry.spill_density(g, employed),
         output=e.sales.sum(1),
@@ -347,6 +369,7 @@ def first_planning(
         work_floor=e.work_floor,
         people=homes,
         mix=people / homes.unsqueeze(-1),
+        kinship=tags.kinship(p).transpose(1, 2),
         outside=torch.zeros_like(people[:, 0]),
         replacement=torch.zeros_like(people[:, 0]),
         money=e.money,

@@ -42,7 +42,7 @@ def budget(
     dividend = fiscal.dividend / residents.people.sum((1, 2))
     gross = efficiency * (f.participation * market.effort).reshape(-1, 1, 1) * pay
     net = gross * fiscal.keep_income.reshape(-1, 1, 1)
-    rebate = (policy["rebate"] * f.money.unsqueeze(-1)).unsqueeze(1)
+    rebate = (fiscal.rebate * f.money.unsqueeze(-1)).unsqueeze(1)
     burden = p.b.compliance * (policy["audit"] - LEVERS["audit"].default)
     extra = (rebate + dividend.reshape(-1, 1, 1) - services.fees) / net - burden.reshape(-1, 1, 1)
     least, sharp = p.bdk.income_least, p.bdk.income_sharp

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from envs.city import tags
 from envs.city.functions import FLOOR, ces_match, diminishing, mix, pull, push, saturate
 from envs.city.geography import Geography
 from envs.city.parameters import Parameters
@@ -34,8 +35,8 @@ class IndustryState:
 
     wage, finding: ``[B, D, S]`` k$/month per efficiency unit, job-finding belief;
     employed: ``[B, D]`` efficiency units; capital, expected_return: ``[B, D, P]`` k$, 1/month;
-    establishments: ``[B, P]`` log; knowledge, skill: ``[B]`` log; price_local: ``[B, D]``;
-    price_export: ``[B, 2]`` log.
+    establishments: ``[B, P]`` log; knowledge, skill: ``[B]`` log; tags: ``[B, Q]`` drift of the
+    city's tags; price_local: ``[B, D]``; price_export: ``[B, 2]`` log.
     """
 
     wage: Tensor
@@ -46,6 +47,7 @@ class IndustryState:
     establishments: Tensor
     knowledge: Tensor
     skill: Tensor
+    tags: Tensor
     price_local: Tensor
     price_export: Tensor
 
@@ -55,15 +57,18 @@ class IndustryFundamentals:
     """What inversion fixes about industry.
 
     productivity: ``[b, D, P]`` log a0; workplace: ``[b, D, S]`` T; affinity: ``[b, K, S]``;
-    wage: ``[b]``; spill: ``[b, D]`` employment density felt; output: ``[b, P]``; capital:
-    ``[b, D, P]``; total_capital: ``[b, P]``; user_cost: ``[b, D, P]`` 1/month; local_scale:
-    ``[b, D]``; tax_income, tax_business: ``[b]``, ``[b, P]`` effective rates; heads: ``[b, D]``
-    jobs per efficiency unit.
+    type_tags: ``[b, K, Q]`` centred; sector_tags: ``[b, S, Q]``; wage: ``[b]``; spill: ``[b, D]``
+    employment density felt; output: ``[b, P]``; capital: ``[b, D, P]``; total_capital:
+    ``[b, P]``; user_cost: ``[b, D, P]`` 1/month; local_scale: ``[b, D]``; keep_income,
+    keep_business: ``[b]``, ``[b, P]`` shares kept after tax; heads: ``[b, D]`` jobs per
+    efficiency unit.
     """
 
     productivity: Tensor
     workplace: Tensor
     affinity: Tensor
+    type_tags: Tensor
+    sector_tags: Tensor
     wage: Tensor
     spill: Tensor
     output: Tensor
@@ -74,15 +79,6 @@ class IndustryFundamentals:
     keep_income: Tensor
     keep_business: Tensor
     heads: Tensor
-
-
-def affinity(p: Parameters) -> Tensor:
-    """Tag match of types and sectors ``[b, K, S]``, shares over sectors."""
-    kinds = p.bd.efficiency.shape[-1]
-    step = torch.linspace(0, 1, kinds, dtype=p.bd.efficiency.dtype, device=p.bd.efficiency.device)
-    low, high = p.bd.affinity_low.unsqueeze(1), p.bd.affinity_high.unsqueeze(1)
-    raw = low + step.reshape(1, -1, 1) * (high - low)
-    return raw / raw.sum(-1, keepdim=True)
 
 
 def spill_density(geography: Geography, employed: Tensor) -> Tensor:
@@ -96,9 +92,10 @@ def log_productivity(
     geography: Geography,
     p: Parameters,
     roads: Roads,
+    gained: Tensor,
     shocks: Shocks,
 ) -> Tensor:
-    """Log total factor productivity ``[B, D, P]``."""
+    """Log total factor productivity ``[B, D, P]``; ``gained`` ``[B, S]`` see ``tags.match``."""
     density = torch.log(spill_density(geography, s.employed) / f.spill)
     common = (
         shocks["productivity"] + p.bd.g_road * torch.log(roads.index) + s.knowledge.unsqueeze(-1)
@@ -106,7 +103,7 @@ def log_productivity(
     return (
         f.productivity
         + p.bdk.agglomeration * density.unsqueeze(-1)
-        + s.establishments.unsqueeze(1)
+        + (s.establishments + tags.sector_gain(p, f.sector_tags, gained)).unsqueeze(1)
         + common.unsqueeze(-1)
         - p.bdk.contact_trade * shocks["contact"].reshape(-1, 1, 1)
     )
@@ -133,7 +130,9 @@ def post(
     shocks: Shocks,
 ) -> JobOffers:
     """Labour demand at sticky wages, rents and capital, and the pull of each workplace."""
-    productivity = log_productivity(s, f, geography, p, roads, shocks)
+    gained = tags.match(f.sector_tags, s.tags)
+    affinity = tags.affinity(f.affinity, gained)
+    productivity = log_productivity(s, f, geography, p, roads, gained, shocks)
     price = log_prices(s, shocks)
     labour, floor = p.bdk.share_labour, p.bdk.share_floor
     capital_share = 1 - labour - floor
@@ -154,9 +153,9 @@ def post(
     total = demand.sum((1, 2)).reshape(-1, 1, 1)
     jobs = f.workplace * (demand / total) ** p.bdk.size_jobs * net**p.bdk.eps
     return JobOffers(
-        attraction=mix(jobs, f.affinity.transpose(1, 2)),
+        attraction=mix(jobs, affinity.transpose(1, 2)),
         jobs=jobs,
-        affinity=f.affinity,
+        affinity=affinity,
         demand=demand,
         productivity=productivity,
         price=price,
@@ -213,6 +212,7 @@ def clear(
         jobs=employed.sum(-1) * f.heads / effort.unsqueeze(-1),
         capital=s.capital,
         surplus=(kept - f.user_cost * s.capital).sum((1, 2)),
+        pull=tags.pull(p, f.type_tags, s.tags),
     )
 
 
@@ -255,7 +255,7 @@ def advance(
     scale = settlement.scale["industry"]
     supply = market.employed / market.rate.clamp_min(FLOOR)
     returns = market.profit / s.capital * keep_business.unsqueeze(1) + fiscal.subsidy
-    expected = s.expected_return + p.bdk.gain_f * (returns - s.expected_return)
+    expected = torch.lerp(s.expected_return, returns, p.bdk.gain_f)
     scarcity = (s.capital.sum(1) / f.total_capital) ** (1 / p.bd.eps_k)
     pace = p.bdk.delta_k / 12
     growth = saturate(expected / (f.user_cost * scarcity.unsqueeze(1)), p.bdk.psi_k, p.bdk.cap_k)
@@ -264,19 +264,20 @@ def advance(
     rate = p.b.rate_know
     net = torch.log(keep_business / f.keep_business)
     sales = market.sales[..., LOCAL]
+    funded = torch.stack([policy[line] for line in ("research", "training", "talent")])
+    research, training, talent = diminishing(funded * scale).unbind(0)
     return IndustryState(
         wage=s.wage * (offers.demand / supply.clamp_min(FLOOR)).clamp_min(FLOOR) ** p.bdk.eta_w,
-        finding=s.finding + p.bdk.gain_e * (market.rate - s.finding),
+        finding=torch.lerp(s.finding, market.rate, p.bdk.gain_e),
         employed=market.employed.sum(-1),
         capital=s.capital * (1 - pace + pace * growth - closed(s, shocks))
         + seed * (1 - s.capital / f.capital),
         expected_return=expected,
         establishments=s.establishments
         + (p.bd.el_business * net - s.establishments) / p.bd.lag_business,
-        knowledge=s.knowledge
-        + rate * (p.b.el_research * diminishing(policy["research"] * scale) - s.knowledge),
-        skill=s.skill
-        + rate * (p.b.el_training * diminishing(policy["training"] * scale) - s.skill),
+        knowledge=torch.lerp(s.knowledge, p.b.el_research * research, rate),
+        skill=torch.lerp(s.skill, p.b.el_training * training, rate),
+        tags=tags.drifted(p, f.sector_tags, s.tags, talent, s.wage),
         price_local=s.price_local * (shopping.revenue / sales) ** p.bd.eta_p,
-        price_export=s.price_export + p.bd.gain_e * (-output / p.bd.sigma_x - s.price_export),
+        price_export=torch.lerp(s.price_export, -output / p.bd.sigma_x, p.bd.gain_e),
     )

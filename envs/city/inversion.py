@@ -30,22 +30,22 @@ def invert(panel: Panel, p: Parameters) -> City:
     g = build_geography(panel.xy, panel.land, p, panel.streets)
     policy = baseline_policy(b, districts, panel.jobs.dtype, panel.jobs.device)
     e = first_economy(panel, p)
-    fiscal = calibration.first_fiscal(p, policy, e.money)
-    announcement = treasury.announce(fiscal, p, policy, policy)
+    home_floor = p.bd.floor_home * people.sum(-1)
+    still = torch.zeros_like(ones)
+    residents = Residents(people, home_floor, e.work_floor, ones, e.work_rent, still, still)
+    fiscal = calibration.first_fiscal(p, policy, people)
+    announcement = treasury.announce(fiscal, p, policy, policy, residents)
     keep_income, keep_business = announcement.keep_income, announcement.keep_business
     quiet = no_shocks(b, districts, ones)
 
     t = travel.travel_fundamentals(g, p, e.city_wage, e.participation)
-    fare = policy["fare"] * e.money
-    home_floor = p.bd.floor_home * people.sum(-1)
-    still = torch.zeros_like(ones)
-    residents = Residents(people, home_floor, e.work_floor, ones, e.work_rent, still, still)
+    fare = announcement.fare * e.money
     load = calibration.first_load(e, t, g, p, residents, announcement, fare)
     roads, pace, frequency = calibration.first_roads(g, p, ones, load)
     offers, workplace = calibration.first_offers(e, t, p, roads, people, keep_income, fare)
     commuting = travel.commute(t, g, p, roads, offers, residents, announcement, quiet)
     s_industry, f_industry = calibration.first_industry(
-        e, panel, g, workplace, offers.affinity, keep_income, keep_business
+        e, panel, g, p, workplace, offers.affinity, keep_income, keep_business
     )
     s_infra, f_infra = calibration.first_infrastructure(
         e, panel, g, p, roads, commuting, pace, frequency, travel.toll_minutes(t, p)

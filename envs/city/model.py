@@ -181,11 +181,13 @@ class City:
         public = replace(state.treasury, policy=enforce(before, requested, governed, paces))
         port = Wiring(held or {})
 
+        residents = port("residents", lambda: planning.residents(state.planning))
         fiscal = port(
             "fiscal",
-            lambda: treasury.announce(public, p, before, announced(before, requested, governed)),
+            lambda: treasury.announce(
+                public, p, before, announced(before, requested, governed), residents
+            ),
         )
-        residents = port("residents", lambda: planning.residents(state.planning))
         roads = port(
             "roads",
             lambda: infrastructure.service_level(
@@ -288,7 +290,7 @@ class City:
             )
             if port.moves("infrastructure")
             else state.infrastructure,
-            treasury=treasury.advance(public, p, settlement)
+            treasury=treasury.advance(public, p, fiscal, settlement)
             if port.moves("treasury")
             else state.treasury,
         )

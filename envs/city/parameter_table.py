@@ -149,7 +149,18 @@ _INDUSTRY = (
     Parameter("el_business", (0.15, 0.15, 0.15), -1, 2, "-", "Suarez Serrato & Zidar 2016; solved: neutral prior", "log productivity lost per log business net-of-tax rate", "industry", "private", solved=True),
     Parameter("lag_business", 60.0, 24, 120, "months", "Suarez Serrato & Zidar 2016", "lag of establishments' response to business tax", "industry"),
     Parameter("contact_trade", (0.02, 0.01, 0.15), 0, 1, "log points", ASSUMED, "productivity lost by private sector where all contact is avoided", "industry", "private"),
-    Parameter("leak_subsidy", 150.0, 0, 1000, "-", ASSUMED, "share of a capital subsidy lost to mimicry, per unit of subsidy rate", "treasury"),
+    Parameter("tag_low", (0.0, 1.0, 0.8, 0.5), -5, 5, "-", ASSUMED, "tags of the least skilled type: schooling, craft, service, civic", "tags", "tag"),
+    Parameter("tag_high", (1.0, 0.0, 0.2, 0.5), -5, 5, "-", ASSUMED, "tags of the most skilled type", "tags", "tag"),
+    Parameter("tag_manufacturing", (0.0, 1.6, 0.0, 0.0), -5, 5, "-", ASSUMED, "tags of manufacturing", "tags", "tag"),
+    Parameter("tag_knowledge", (2.3, 0.0, 0.0, 0.0), -5, 5, "-", ASSUMED, "tags of knowledge services", "tags", "tag"),
+    Parameter("tag_local", (0.0, 0.0, 1.0, 0.0), -5, 5, "-", ASSUMED, "tags of local services", "tags", "tag"),
+    Parameter("tag_public", (0.0, 0.0, 0.0, 1.0), -5, 5, "-", ASSUMED, "tags of public services", "tags", "tag"),
+    Parameter("kin_focus", 1e5, 0, 1e6, "-", ASSUMED, "how fast kinship fades with the distance of tags; at the default only one's own kind counts", "tags"),
+    Parameter("tag_reach", 0.05, 0.005, 0.5, "-", ASSUMED, "drift of the city's tags per log of spending on talent", "tags"),
+    Parameter("tag_pull", 1.0, 0, 5, "-", ASSUMED, "gain from moving in that recruiting promises a type, per unit of its match with the drift", "tags"),
+    Parameter("rate_tag", 0.01, 0.002, 0.05, "1/month", ASSUMED, "gain of the drift of tags", "tags"),
+    Parameter("mutation", 0.0, 0, 1, "-", ASSUMED, "drift of tags towards sectors that pay more, per log point of pay", "tags"),
+    Parameter("el_talent", 0.05, -0.1, 0.5, "-", "solved: neutral prior", "long-run productivity elasticity of knowledge services to talent policy", "tags", solved=True),
 )
 
 _SERVICES = (
@@ -230,13 +241,17 @@ _INFRASTRUCTURE = (
 )
 
 _TREASURY = (
-    Parameter("ev_cost", 0.6, 0.2, 2, "-", "Slemrod 2001", "quadratic cost of concealment", "treasury"),
-    Parameter("ev_max", 0.5, 0.2, 0.9, "share", ASSUMED, "largest evaded share", "treasury"),
-    Parameter("ev_sharp", 20.0, 5, 5000, "-", ASSUMED, "sharpness of the evasion corner", "treasury"),
-    Parameter("detection", 4.0, 1, 10, "-", ASSUMED, "detection per perceived audit probability", "treasury"),
-    Parameter("penalty", 1.0, 0.2, 2, "-", "Allingham & Sandmo 1972", "fine over evaded tax", "treasury"),
+    Parameter("ev_cost", 0.6, 0.2, 2, "-", "Slemrod 2001", "quadratic cost of concealment", "evasion"),
+    Parameter("ev_max", 0.5, 0.2, 0.9, "share", ASSUMED, "largest evaded share", "evasion"),
+    Parameter("ev_sharp", 20.0, 5, 5000, "-", ASSUMED, "sharpness of the evasion corner", "evasion"),
+    Parameter("detection", 4.0, 1, 10, "-", ASSUMED, "detection per perceived audit probability", "evasion"),
+    Parameter("penalty", 1.0, 0.2, 2, "-", "Allingham & Sandmo 1972", "fine over evaded tax", "evasion"),
     Parameter("rate_ev", 0.1, 0.02, 0.5, "1/month", ASSUMED, "adjustment of evasion", "treasury"),
-    Parameter("gain_audit", 0.05, 0.01, 0.3, "1/month", ASSUMED, "gain of perceived audit probability", "treasury"),
+    Parameter("gain_audit", (0.05, 0.05, 0.1, 0.1, 0.05), 0.01, 0.3, "1/month", ASSUMED, "gain of the audit probability that taxpayers, firms, drivers, passengers and claimants perceive", "treasury", "evader"),
+    Parameter("dodge_cost", (0.27, 0.4, 0.3, 0.15), 0.05, 100, "-", ASSUMED, "cost of concealment: false tags of firms, false plates, riding without a ticket, false tags of residents", "evasion", "dodge"),
+    Parameter("dodge_max", (0.6, 0.3, 0.15, 0.4), 0.01, 0.9, "share", ASSUMED, "largest share of subsidies, tolls, fares and claims that is dodged", "evasion", "dodge"),
+    Parameter("least_claim", 0.005, 0.0005, 0.05, "share", ASSUMED, "gain over pay, or log gain in weight, below which a false tag is not worth the trouble", "evasion"),
+    Parameter("trust", 0.5, 0, 2, "-", "assumed; reciprocity: Luttmer & Singhal 2014, Journal of Economic Perspectives 28(4)", "elasticity of the cost of concealment to what the city delivers of the services it planned", "treasury"),
     Parameter("compliance", -0.019, -1, 2, "log points", "solved: neutral prior", "burden of an audit probability of one, share of income", "households", solved=True),
     Parameter("el_hours", 0.15, 0, 0.5, "-", "Saez, Slemrod & Giertz 2012 (ETI 0.12-0.40)", "elasticity of taxable labour to the net-of-tax rate", "industry"),
     Parameter("delay_common", 0.2, 0.02, 1, "1/month", ASSUMED, "share of the gap between a lever and its request that takes effect each month, where levers share one delay", "model"),
@@ -249,7 +264,7 @@ _TREASURY = (
     Parameter("budget_sharp", 20.0, 5, 100, "-", ASSUMED, "sharpness of the lower limit of the budget and of the spread on debt", "treasury"),
     Parameter("rho_scale", 100.0, 20, 400, "-", ASSUMED, "sharpness of the budget limit", "treasury"),
     Parameter("grant_per_head", 0.753, 0, 4, "share", "solved: value of public funds 1.10", "grant that follows a resident, over average spending per head", "treasury", solved=True),
-    Parameter("budget_share", (0.45, 0.08, 0.06, 0.22, 0.06, 0.002, 0.002, 0.03, 0.04, 0.056), 0.001, 0.95, "share", "composition: London boroughs' outturn 2013-2015 plus a metropolitan transport tier", "staff, facilities, maintenance, transit, roads, renewables, retrofit, research, training, fixed", "treasury", "budget"),
+    Parameter("budget_share", (0.45, 0.08, 0.06, 0.22, 0.06, 0.002, 0.002, 0.03, 0.04, 0.004, 0.052), 0.001, 0.95, "share", "composition: London boroughs' outturn 2013-2015 plus a metropolitan transport tier; talent assumed", "staff, facilities, maintenance, transit, roads, renewables, retrofit, research, training, talent, fixed", "treasury", "budget"),
     Parameter("grant_earnings", 0.6, -2, 3, "share", "solved: neutral prior", "share of that grant that follows earning power rather than heads (tax sharing)", "treasury", solved=True),
     Parameter("audit_cost", 0.05, 0, 1, "share", ASSUMED, "cost of an audit probability of one, share of revenue", "treasury"),
 )

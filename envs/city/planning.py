@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from envs.city.demography import age
-from envs.city.functions import erlang, saturate
+from envs.city.functions import erlang, mix, saturate
 from envs.city.geography import Geography
 from envs.city.levers import LEVERS, Policy
 from envs.city.parameters import Parameters
@@ -51,9 +51,10 @@ class PlanningState:
 class PlanningFundamentals:
     """What inversion fixes: amenity ``[b, D, K]``; home_cost, work_cost: ``[b, D]`` k$/m2;
     home_user, work_user: ``[b, D]`` 1/yr; home_floor, work_floor: ``[b, D]`` m2; people:
-    ``[b, D]``; mix: ``[b, D, K]`` share of each type; outside: ``[b, K]`` utility elsewhere;
-    replacement: ``[b, K]`` arrivals that make up for births, deaths and careers of the first
-    year, per resident and month; money: ``[b]`` local wage over the unit of money levers."""
+    ``[b, D]``; mix: ``[b, D, K]`` share of each type; kinship: ``[b, K, K]`` of a type (row)
+    as another (column) feels it; outside: ``[b, K]`` utility elsewhere; replacement: ``[b, K]``
+    arrivals that make up for births, deaths and careers of the first year, per resident and
+    month; money: ``[b]`` local wage over the unit of money levers."""
 
     amenity: Tensor
     home_cost: Tensor
@@ -64,6 +65,7 @@ class PlanningFundamentals:
     work_floor: Tensor
     people: Tensor
     mix: Tensor
+    kinship: Tensor
     outside: Tensor
     replacement: Tensor
     money: Tensor
@@ -159,7 +161,7 @@ def value(
             -1
         )
     )
-    own_kind = residents.people / people.unsqueeze(-1) - f.mix
+    own_kind = mix(residents.people / people.unsqueeze(-1) - f.mix, f.kinship)
     return (
         torch.log(commuting.phi) / p.bdk.eps
         + torch.log(income.disposable / income.net)
@@ -280,7 +282,8 @@ def advance(
     )
     shares, inclusive = location_choice(p, perceived, s.home_floor)
     everyone = s.people.sum(1)
-    gap = (inclusive - f.outside - shocks["outside"].unsqueeze(-1)) / p.bd.migration_bound
+    lure = inclusive + market.pull - f.outside - shocks["outside"].unsqueeze(-1)
+    gap = lure / p.bd.migration_bound
     arrivals = p.bd.chi * p.bd.migration_bound * torch.tanh(gap) + f.replacement
     leaving = p.bdk.mobility * s.people
     movers = leaving.sum(1) + everyone * (arrivals + shocks["arrivals"])

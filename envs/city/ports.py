@@ -23,7 +23,10 @@ class Fiscal:
     policy: instruments in force; announced: where each is headed (what governors asked for);
     released: ``[B, D]`` land released this month, share of stock; keep_income: ``[B]`` and
     keep_business: ``[B, P]`` shares kept after tax; subsidy: ``[B, D, P]`` that reaches real
-    capital, 1/month; dividend: ``[B]`` k$ that all residents share.
+    capital, 1/month; toll: ``[B, D]`` and fare: ``[B]`` that are paid on average; rebate:
+    ``[B, K]`` and targeting: ``[B, K, H]`` that types get, by their own tag or a false one;
+    lure: ``[B, K]`` what a false tag is worth, share of pay; dividend: ``[B]`` k$ that all
+    residents share. Tolls, fares and rebates are in the unit of their levers.
     """
 
     policy: dict[str, Tensor]
@@ -32,6 +35,11 @@ class Fiscal:
     keep_income: Tensor
     keep_business: Tensor
     subsidy: Tensor
+    toll: Tensor
+    fare: Tensor
+    rebate: Tensor
+    targeting: Tensor
+    lure: Tensor
     dividend: Tensor
 
 
@@ -108,7 +116,7 @@ class JobOffers:
     """What employers post (industry.post).
 
     attraction: ``[B, D, K]`` weight of workplaces; jobs: ``[B, D, S]`` part of it by sector,
-    before affinity: ``[b, K, S]``, the match of types and sectors; demand: ``[B, D, S]`` labour
+    before affinity: ``[B, K, S]``, the match of types and sectors; demand: ``[B, D, S]`` labour
     wanted, efficiency units; productivity, price: ``[B, D, P]`` log total factor productivity
     and log output price.
     """
@@ -163,7 +171,8 @@ class Market:
     k$/month; output: ``[B, D, P]`` volume; profit: ``[B, D, P]`` capital income; floor:
     ``[B, D]`` floor bill of firms; wages: ``[B, D, S]`` wage bill; effort: ``[B]``
     efficiency per head over baseline; skill: ``[B]`` log of skills; jobs: ``[B, D]`` heads;
-    capital: ``[B, D, P]`` k$; surplus: ``[B]`` profits after tax beyond the user cost, k$/month.
+    capital: ``[B, D, P]`` k$; surplus: ``[B]`` profits after tax beyond the user cost, k$/month;
+    pull: ``[B, K]`` log points by which the city's tags draw a type from elsewhere.
     """
 
     employed: Tensor
@@ -179,6 +188,7 @@ class Market:
     jobs: Tensor
     capital: Tensor
     surplus: Tensor
+    pull: Tensor
 
 
 @dataclass(frozen=True)

@@ -87,7 +87,7 @@ def serve(
     and matters to a welfare that is averse to inequality (MODEL section 22.7).
     """
     people, policy = residents.people, fiscal.policy
-    weights = target_weights(people, policy["targeting"])
+    weights = target_weights(people, fiscal.targeting)
     use = torch.exp(-p.bd.fee_semi * policy["fee"])
     fee = policy["fee"] * f.money.unsqueeze(-1)
     illness = torch.exp(p.bd.contact_visits * shocks["contact"].unsqueeze(-1))

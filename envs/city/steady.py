@@ -19,6 +19,7 @@ _LOG_STATES = (
     "industry.establishments",
     "industry.knowledge",
     "industry.skill",
+    "industry.tags",
     "industry.price_export",
 )
 
@@ -29,6 +30,8 @@ def typical_values(city: City) -> dict[str, Tensor | float]:
     values: dict[str, Tensor | float] = dict.fromkeys(_LOG_STATES, 1.0)
     values["planning.home_growth"] = values["planning.work_growth"] = p.b.growth_scale
     values["treasury.debt"] = values["treasury.dividend"] = f.budget
+    for share in ("mimic", "fraud", "claims"):
+        values[f"treasury.dodging.{share}"] = 1.0
     for name, lever in LEVERS.items():
         values[f"treasury.policy.{name}"] = lever.high - lever.low
     return values

@@ -78,11 +78,12 @@ def commute(
     """Workplace and mode choice of the residents.
 
     The toll is paid per vehicle that ends in a district, the road toll per km on the routes that
-    drivers choose, the fare per trip.
+    drivers choose, the fare per trip; tolls and fares are what the average traveller pays, cheats
+    included.
     """
     people = residents.people
-    toll = fiscal.policy["toll"] * f.money.unsqueeze(-1)
-    fare = fiscal.policy["fare"] * f.money
+    toll = fiscal.toll * f.money.unsqueeze(-1)
+    fare = fiscal.fare * f.money
     ke, fares = p.bdk.ke, fare.reshape(-1, 1, 1)
     fuel = torch.exp(shocks["fuel"]).reshape(-1, 1, 1)
     typical = f.value_of_time.mean(-1).reshape(-1, 1, 1)

@@ -1,4 +1,4 @@
-"""The one treasury: taxes, evasion, requests, debt (MODEL sections 5(11)-(12))."""
+"""The one treasury: taxes, requests, debt (MODEL sections 5(11)-(12)); see also ``evasion``."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
+from envs.city import evasion, tree
+from envs.city.evasion import Dodging
 from envs.city.functions import ces_match
 from envs.city.levers import LEVERS, Policy
 from envs.city.parameters import Parameters
@@ -27,9 +29,10 @@ from envs.city.sizes import BUDGET_NAMES, PRIVATE
 PUBLIC = PRIVATE
 MODES = ("pooled", "departments", "boards", "soft")
 BOARD_LINES = ("staff", "maintenance")
+CITY_LINES = ("transit", "renewables", "retrofit", "research", "training", "talent")
 DEPARTMENTS = {
     "planning": ("fixed",),
-    "industry": ("research", "training"),
+    "industry": ("research", "training", "talent"),
     "services": ("staff", "facilities"),
     "infrastructure": ("maintenance", "transit", "road", "renewables", "retrofit"),
 }
@@ -37,11 +40,13 @@ DEPARTMENTS = {
 
 @dataclass(frozen=True)
 class TreasuryState:
-    """evasion: ``[B, 2]`` evaded share of income and business tax; audit: ``[B]`` perceived
-    probability; debt: ``[B]`` k$; dividend: ``[B]`` k$ that residents share next month; policy:
-    instruments in force."""
+    """evasion: ``[B, 1 + P]`` evaded share of income tax and of business tax by private sector;
+    dodging: what else is dodged; audit: ``[B, E]`` probability perceived by each kind of evader;
+    debt: ``[B]`` k$; dividend: ``[B]`` k$ that residents share next month; policy: instruments
+    in force."""
 
     evasion: Tensor
+    dodging: Dodging
     audit: Tensor
     debt: Tensor
     dividend: Tensor
@@ -69,17 +74,6 @@ class TreasuryFundamentals:
     policy: Policy
 
 
-def evaded_share(p: Parameters, rate: Tensor, audit: Tensor) -> Tensor:
-    """Share of a tax that is evaded at a rate ``[B]`` and a perceived audit probability ``[B]``.
-
-    Allingham & Sandmo's gamble with a quadratic cost of concealment, smooth at the corner
-    where the gamble stops paying and saturating at ``ev_max``.
-    """
-    gain = rate * (1 - p.b.detection * audit * (1 + p.b.penalty))
-    smooth = softplus(p.b.ev_sharp * gain) / p.b.ev_sharp
-    return p.b.ev_max * (1 - torch.exp(-smooth / (p.b.ev_cost * p.b.ev_max)))
-
-
 def kept(s: TreasuryState) -> tuple[Tensor, Tensor]:
     """Share of pay ``[B]`` and of profits ``[B, P]`` kept after tax and evasion."""
     income = 1 - s.policy["income_tax"] * (1 - s.evasion[:, 0])
@@ -87,25 +81,29 @@ def kept(s: TreasuryState) -> tuple[Tensor, Tensor]:
     return income, business
 
 
-def effective_subsidy(p: Parameters, policy: Policy) -> Tensor:
-    """Subsidy rate that reaches real capital ``[B, D, P]``: mimicry takes a growing share."""
-    return policy["subsidy"] / (1 + p.bdk.leak_subsidy * policy["subsidy"])
-
-
-def announce(s: TreasuryState, p: Parameters, before: Policy, announced: Policy) -> Fiscal:
+def announce(
+    s: TreasuryState, p: Parameters, before: Policy, announced: Policy, residents: Residents
+) -> Fiscal:
     """What the city learns of taxes, transfers and plans at the start of the month.
 
     Args:
         s: with this month's instruments. before: last month's. announced: where they head.
     """
+    policy, dodging = s.policy, s.dodging
     keep_income, keep_business = kept(s)
+    claimed = evasion.claimed(p, policy, residents.people.sum(1), dodging.claims)
     return Fiscal(
-        policy=s.policy,
+        policy=policy,
         announced=announced,
-        released=s.policy["release"] - before["release"],
+        released=policy["release"] - before["release"],
         keep_income=keep_income,
         keep_business=keep_business,
-        subsidy=effective_subsidy(p, s.policy),
+        subsidy=policy["subsidy"] * (1 - dodging.mimic),
+        toll=policy["toll"] * (1 - dodging.fraud),
+        fare=policy["fare"] * (1 - dodging.riding),
+        rebate=claimed.rebate,
+        targeting=claimed.targeting,
+        lure=claimed.lure,
         dividend=s.dividend,
     )
 
@@ -137,8 +135,9 @@ def requests(
     asked = {name: value.sum(-1) for name, value in boards.items()}
     asked["facilities"] = (f.facility_cost * policy["facilities"]).sum((1, 2))
     asked["road"] = share["road"] * f.budget * (f.road_cost * policy["road"]).sum(-1)
-    for name in ("transit", "renewables", "retrofit", "research", "training"):
-        asked[name] = share[name] * f.budget * policy[name]
+    usual = torch.stack([share[name] for name in CITY_LINES]) * f.budget
+    wanted = usual * torch.stack([policy[name] for name in CITY_LINES])
+    asked |= dict(zip(CITY_LINES, wanted.unbind(0), strict=True))
     audit = p.b.audit_cost * f.budget * (policy["audit"] - LEVERS["audit"].default)
     asked["fixed"] = share["fixed"] * f.budget * people / f.people + audit
     return asked
@@ -256,7 +255,7 @@ def settle(
     wages = _wages(f, market)
     boards = board_requests(f, p, policy, wages, road)
     asked = requests(f, p, policy, boards, people)
-    rebates = f.money * (residents.people.sum(1) * policy["rebate"]).sum(-1)
+    rebates = f.money * (residents.people.sum(1) * fiscal.rebate).sum(-1)
     subsidies = (policy["subsidy"] * market.capital).sum((1, 2))
     total = torch.stack(list(revenue.values())).sum(0)
     senior = asked["fixed"] + rebates + subsidies
@@ -289,31 +288,30 @@ def settle(
         "dividend": ration.dividend,
         "interest": interest,
     }
-    return _account(s, mode, revenue, asked, boards, ration, extras)
+    return _account(s, mode, revenue, total, asked, boards, ration, extras)
 
 
 def _account(
     s: TreasuryState,
     mode: str,
     revenue: dict[str, Tensor],
+    total: Tensor,
     asked: dict[str, Tensor],
     boards: dict[str, Tensor],
     ration: _Ration,
     extras: dict[str, Tensor],
 ) -> Settlement:
-    """Payments line by line, the balance, and next month's debt."""
+    """Payments line by line, the balance, and next month's debt; ``total`` ``[B]`` is revenue."""
     home = {line: name for name, lines in DEPARTMENTS.items() for line in lines}
-    paid = {"fixed": asked["fixed"]}
-    for line, value in asked.items():
-        if line == "fixed":
-            continue
-        if line in BOARD_LINES and mode == "boards":
-            paid[line] = (boards[line] * ration.board).sum(-1)
-        else:
-            paid[line] = value * ration.scale[home[line]]
-    total = torch.stack(list(revenue.values())).sum(0)
+    scale = {"planning": torch.ones_like(total), **ration.scale}
+    wanted = torch.stack(list(asked.values()))
+    met = wanted * torch.stack([scale[home[line]] for line in asked])
+    paid = dict(zip(asked, met.unbind(0), strict=True))
+    if mode == "boards":
+        paid |= {line: (boards[line] * ration.board).sum(-1) for line in BOARD_LINES}
+        met = torch.stack(list(paid.values()))
     handed = extras["rebates"] + extras["subsidies"]
-    spending = torch.stack(list(paid.values())).sum(0) + handed + extras["dividend"]
+    spending = met.sum(0) + handed + extras["dividend"]
     staff, upkeep = ration.board, ration.board
     if mode != "boards":
         staff = ration.scale["services"].unsqueeze(-1).expand_as(ration.board)
@@ -321,7 +319,7 @@ def _account(
     return Settlement(
         revenue=total,
         spending=spending,
-        request=torch.stack(list(asked.values())).sum(0) + handed,
+        request=wanted.sum(0) + handed,
         scale=ration.scale,
         staff_scale=staff,
         upkeep_scale=upkeep,
@@ -331,13 +329,24 @@ def _account(
     )
 
 
-def advance(s: TreasuryState, p: Parameters, settlement: Settlement) -> TreasuryState:
-    """Debt, evasion and audit beliefs of the next month."""
-    rates = torch.stack([s.policy["income_tax"], s.policy["business_tax"].mean(-1)], -1)
-    target = torch.stack([evaded_share(p, r, s.audit) for r in rates.unbind(-1)], -1)
+def advance(
+    s: TreasuryState, p: Parameters, fiscal: Fiscal, settlement: Settlement
+) -> TreasuryState:
+    """Debt, evasion and audit beliefs of the next month.
+
+    A city that delivers less than it planned is cheated more (parameter ``trust``).
+    """
+    norm = (settlement.scale["services"] ** p.b.trust).unsqueeze(-1)
+    taxes = evasion.taxes(p, s.policy, s.audit, norm)
+    dodges = evasion.dodges(p, s.policy, fiscal.lure, s.audit, norm)
+
+    def towards(now: Tensor, target: Tensor) -> Tensor:
+        return torch.lerp(now, target, p.b.rate_ev.reshape(-1, *(1,) * (now.dim() - 1)))
+
     return TreasuryState(
-        evasion=s.evasion + p.bd.rate_ev * (target - s.evasion),
-        audit=s.audit + p.b.gain_audit * (s.policy["audit"] - s.audit),
+        evasion=towards(s.evasion, taxes),
+        dodging=tree.tree_map(towards, s.dodging, dodges),
+        audit=torch.lerp(s.audit, s.policy["audit"].unsqueeze(-1), p.bd.gain_audit),
         debt=settlement.debt,
         dividend=settlement.dividend,
         policy=s.policy,

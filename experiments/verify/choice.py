@@ -38,7 +38,7 @@ def logit() -> list[Row]:
         _, flows = advance(city, state, 150, held)
 
     g, travel = city.geography, city.fundamentals.travel
-    vot, toll = travel.value_of_time[0], state.treasury.policy["toll"][0]
+    vot, toll, fare = travel.value_of_time[0], flows.fiscal.toll[0], flows.fiscal.fare[0]
     minutes = 60 / 35 * g.distance[0]
     fuel = 0.25e-3 * g.distance[0] / 1.3 / vot.mean()
     by_type = vot.reshape(-1, 1, 1)
@@ -47,7 +47,7 @@ def logit() -> list[Row]:
     utility = torch.stack(
         [
             size - _KE * (minutes + fuel + toll / 1.3 / by_type),
-            size - _KE * (transit + 0.002 / by_type) - 0.6,
+            size - _KE * (transit + fare / by_type) - 0.6,
             (size - _KE * 6 * g.distance[0] - 0.2).expand(6, -1, -1),
         ],
         -1,
@@ -128,6 +128,7 @@ def pigou() -> list[Row]:
         "vc_cap": 1e6,
         "delta_g": 0.0,
         "mode_constant": tensor([[0.0, -99.0, -0.2]]),
+        "dodge_cost": tensor([[1e6] * 4]),
     }
     city = line([0.0], simple, one_type(1))
     start = city.initial(len(loads))

@@ -154,10 +154,11 @@ _BELIEFS: tuple[tuple[str, str, str, float, tuple[str, ...]], ...] = (
 def beliefs() -> list[Row]:
     """After a step the error of a belief shrinks by ``(1 - gain)^t`` while the world stands.
 
-    Firms keep their capital, whose return would move with it.
+    Firms keep their capital, whose return would move with it, and all learn alike about audits.
     """
     months, step = 24, 0.01
-    city = with_free(line([0.0, 8.0]), {"delta_k": 0.0, "seed_k": 0.0})
+    still = {"delta_k": 0.0, "seed_k": 0.0, "gain_audit": 0.05}
+    city = with_free(line([0.0, 8.0]), still)
     rows = []
     for what, block, name, gain, live in _BELIEFS:
         start = city.initial()

@@ -7,8 +7,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from envs.city import treasury
 from envs.city.coupling import first_month
+from envs.city.evasion import evaded_share
 from envs.city.model import City, CityState
 from envs.city.parameters import Parameters
 from envs.city.sizes import BUDGET_NAMES
@@ -35,7 +35,7 @@ def evasion() -> list[Row]:
     sharp = free({"ev_sharp": 2000.0})
     certain = tensor([0.125, 0.15, 0.3])
     evaded = torch.stack(
-        [treasury.evaded_share(sharp, tensor([rate]), certain) for rate in (0.05, 0.3, 0.9)]
+        [evaded_share(sharp, tensor([rate]), certain) for rate in (0.05, 0.3, 0.9)]
     )
     rows = [
         Row(
@@ -65,12 +65,12 @@ def evasion() -> list[Row]:
     unbounded = free({"ev_sharp": 1e5, "ev_max": 1e6})
     for rate in (0.05, 0.3):
         gain = rate * (1 - 4 * 0.05 * 2)
-        found = treasury.evaded_share(unbounded, tensor([rate]), tensor([0.05]))
+        found = evaded_share(unbounded, tensor([rate]), tensor([0.05]))
         rows.append(Row(f"evaded share g / c, tax rate {rate:g}", gain / 0.6, float(found), 1e-5))
     smooth, steps = Parameters.default(), 200
     rates, audits = torch.linspace(0, 1, steps), torch.linspace(0, 0.3, steps)
-    by_rate = treasury.evaded_share(smooth, rates.double(), tensor([0.05]))
-    by_audit = treasury.evaded_share(smooth, tensor([0.3]), audits.double())
+    by_rate = evaded_share(smooth, rates.double(), tensor([0.05]))
+    by_audit = evaded_share(smooth, tensor([0.3]), audits.double())
     rows.append(
         Row(
             "tax rates that are evaded less than the next lower",

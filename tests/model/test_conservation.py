@@ -59,10 +59,10 @@ def test_a_closed_city_keeps_its_people(many: City, dtype: torch.dtype) -> None:
 def test_people_change_by_net_migration_births_and_deaths_alone(many: City) -> None:
     p, f = many.parameters, many.fundamentals.planning
     natural = (p.values["birth_rate"] - p.values["death_rate"]) / 12
-    for before, after, _ in months(many, random_policy(many, 2), 24, "pooled"):
+    for before, after, flows in months(many, random_policy(many, 2), 24, "pooled"):
         s, everyone = before.planning, before.planning.people.sum(1)
         _, value = planning.location_choice(p, after.planning.perceived, s.home_floor)
-        pull = 0.02 * 0.25 * torch.tanh((value - f.outside) / 0.25)
+        pull = 0.02 * 0.25 * torch.tanh((value + flows.market.pull - f.outside) / 0.25)
         settled = everyone * (1 + pull + f.replacement)
         expected = (settled * (1 + natural)).sum(-1)
         assert relative(after.planning.people.sum((1, 2)) - expected, expected) < 1e-12

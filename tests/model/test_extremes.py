@@ -24,6 +24,7 @@ SIGNED = {
     "industry.establishments",
     "industry.knowledge",
     "industry.skill",
+    "industry.tags",
     "industry.price_export",
     "treasury.debt",
     "treasury.dividend",

@@ -207,7 +207,9 @@ _BY_TYPE = {
     "planning.mix": 2,
     "planning.outside": 1,
     "industry.affinity": 1,
+    "industry.type_tags": 1,
     "travel.value_of_time": 1,
+    "treasury.dodging.claims": 1,
     "treasury.policy.rebate": 1,
     "treasury.policy.targeting": 1,
 }
@@ -220,6 +222,8 @@ def _recut(structure: T, index: list[int], share: Tensor) -> T:
 
     def cut(name: str, value: Tensor) -> Tensor:
         axis = _BY_TYPE.get(name)
+        if name == "planning.kinship":
+            return value.index_select(1, chosen).index_select(2, chosen)
         if axis is None or value.dim() <= axis:
             return value
         return value.index_select(axis, chosen) * (share if name in _COUNTS else 1)
