@@ -1,4 +1,4 @@
-"""The tables that the city model is built on, as sheets: parameters, levers, indicators, concepts.
+"""The tables of the city model as sheets: parameters, levers, shocks, indicators, concepts.
 
 The commands print them, and the pages in ``docs`` are written by the same functions.
 """
@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from textwrap import fill
 from typing import Any
 
 from envs.city.dashboard import DASHBOARD
+from envs.city.dynamics import PRESETS
 from envs.city.indicators import INDICATORS
 from envs.city.levers import GOVERNORS, LEVERS
 from envs.city.measures.concepts import CONCEPTS
 from envs.city.parameter_table import ASSUMED, Parameter
 from envs.city.parameters import TABLE
+from envs.city.shocks import EVENTS, SHOCKS
 from envs.city.standards import NOT_COMPUTED, STANDARDS
 from experiments.sheets import Sheet, markdown, number
 
@@ -127,6 +129,61 @@ def levers() -> Page:
     )
 
 
+def shocks() -> Page:
+    """Shocks, the events that drive them, and the presets of the dynamics."""
+    known = [
+        (s.name, s.axis.replace(",", ", ") or "city", s.kind, s.unit, s.block, s.meaning)
+        for s in SHOCKS.values()
+    ]
+    events = [
+        (
+            e.name,
+            e.shock,
+            number(e.size),
+            SHOCKS[e.shock].unit,
+            number(e.fade),
+            "one district" if e.local else "all",
+        )
+        for e in EVENTS.values()
+    ]
+    strengths = tuple(field.name for field in fields(next(iter(PRESETS.values()))))
+    presets = [
+        (name, *(number(getattr(preset, strength)) for strength in strengths))
+        for name, preset in PRESETS.items()
+    ]
+    found = [
+        Sheet(
+            f"shocks ({len(known)})",
+            ("shock", "per", "=kind", "unit", "=read by", "meaning"),
+            known,
+            code=True,
+        ),
+        Sheet(
+            f"events ({len(events)})",
+            ("event", "shock", ">size", "unit", ">fades in months", "strikes"),
+            events,
+        ),
+        Sheet(
+            f"presets ({len(presets)})",
+            ("preset", *(">" + strength.replace("_", " ") for strength in strengths)),
+            presets,
+            (
+                "Trends: log points a year and their spread over rows. City and district: standard "
+                "deviation of monthly innovations, with the persistence of a month. Crises: events "
+                "in an episode.",
+            ),
+        ),
+    ]
+    return Page(
+        "shocks",
+        "Shocks of the city model",
+        "What the world does to a city: levels drift from month to month, events strike and "
+        "fade, noise is drawn anew each month in the stochastic mode. Sizes, fades and strengths "
+        "are assumed.",
+        found,
+    )
+
+
 def indicators(values: Mapping[str, float] | None = None, currency: str = "$") -> Page:
     """Every row of the dashboard by subsystem, with values of one city where given."""
     columns: tuple[str, ...] = ("indicator", "unit", "=better", "formula", "standard")
@@ -205,6 +262,15 @@ def parameter_records(block: str | None = None) -> list[dict[str, Any]]:
 def lever_records() -> list[dict[str, Any]]:
     """Levers for machines."""
     return [asdict(lever) | {"rate": lever.rate} for lever in LEVERS.values()]
+
+
+def shock_records() -> dict[str, Any]:
+    """Shocks, events and presets for machines."""
+    return {
+        "shocks": [asdict(shock) for shock in SHOCKS.values()],
+        "events": [asdict(event) for event in EVENTS.values()],
+        "presets": {name: asdict(preset) for name, preset in PRESETS.items()},
+    }
 
 
 def indicator_records(values: Mapping[str, float] | None = None) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""`polislab model parameters | levers | indicators | concepts`: the tables of the city model."""
+"""`polislab model parameters | levers | shocks | indicators | concepts`: the model's tables."""
 
 from __future__ import annotations
 
@@ -53,6 +53,19 @@ def levers(markdown: MarkdownOption = None, json: JsonOption = None) -> None:
     _check(markdown, json)
     _publish(model_tables.levers(), markdown)
     emit(model_tables.lever_records(), json)
+
+
+@app.command("shocks")
+def shocks(markdown: MarkdownOption = None, json: JsonOption = None) -> None:
+    """List what the world does to a city: shocks, crises, and presets of the dynamics.
+
+    Example: polislab model shocks
+    """
+    from experiments import model_tables
+
+    _check(markdown, json)
+    _publish(model_tables.shocks(), markdown)
+    emit(model_tables.shock_records(), json)
 
 
 @app.command("indicators")

@@ -13,6 +13,7 @@ from envs.city.dashboard import DASHBOARD
 from envs.city.levers import LEVERS
 from envs.city.measures.concepts import MEASURES
 from envs.city.parameters import TABLE
+from envs.city.shocks import EVENTS, SHOCKS
 from experiments import cli, model_tables
 from experiments.sheets import Sheet, markdown
 
@@ -20,12 +21,14 @@ ROOT = Path(__file__).parents[2]
 NAMES = {
     "parameters": set(TABLE),
     "levers": set(LEVERS),
+    "shocks": set(SHOCKS) | set(EVENTS),
     "indicators": set(DASHBOARD),
     "concepts": set(MEASURES),
 }
 PAGES: dict[str, Callable[[], model_tables.Page]] = {
     "parameters": model_tables.parameters,
     "levers": model_tables.levers,
+    "shocks": model_tables.shocks,
     "indicators": model_tables.indicators,
     "concepts": model_tables.concepts,
 }
@@ -49,7 +52,11 @@ def test_a_table_shows_writes_and_hands_over_every_row(
     assert command(monkeypatch, table, "--markdown", str(page), "--json", str(records)) == 0
     shown, written = capsys.readouterr().out, page.read_text()
     content = json.loads(records.read_text())
-    rows = [m for c in content for m in c["measures"]] if table == "concepts" else content
+    rows = content
+    if table == "concepts":
+        rows = [row for concept in content for row in concept["measures"]]
+    if table == "shocks":
+        rows = content["shocks"] + content["events"]
     assert {row["name"] for row in rows} == NAMES[table]
     for name in NAMES[table]:
         assert name in shown, name
