@@ -165,10 +165,9 @@ def _figure(
 
     def district(c: City, s: CityState, f: Flows) -> Tensor:
         value = formula(c, s, f)
-        if value.dim() == 2:
-            return value
-        by_district = value.sum(-1) if total else value.mean(-1)
-        return by_district.expand(-1, c.districts)
+        if value.dim() == 3:
+            value = value.sum(-1) if total else value.mean(-1)
+        return value.expand(-1, c.districts)
 
     unit = {"paid": "paid over requested", "condition": "index"}.get(stage, row.unit)
     scale = 0.01 if row.log and stage == "stock" else 0.1
