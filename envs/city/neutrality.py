@@ -19,6 +19,10 @@ from envs.city.valuation import CELLS, MONTHS, Margins, margins
 
 TOLERANCE = 0.01
 _LARGEST_STEP = 4.0
+#: Perturbation of an unknown, in units of its natural size.
+_NUDGE = 0.02
+#: A step that leaves more than this share of the residuals asks for a new Jacobian.
+_POOR = 0.25
 
 
 @dataclass(frozen=True)
@@ -118,23 +122,34 @@ def solve(
 ) -> Neutral:
     """Newton's method on the neutrality residuals of a one-row city.
 
-    The Jacobian is by finite differences whose perturbations are rows of the batch.
+    The Jacobian is by finite differences whose perturbations are rows of the batch; it is kept,
+    with Broyden's rank-one update, as long as a step takes the residuals to a quarter.
     """
     x = pack(city.parameters)
     size = torch.tensor([u.size for u in UNKNOWNS], dtype=x.dtype)
     limits = _limits(x)
+    around = torch.cat([torch.zeros_like(x)[None], torch.diag(_NUDGE * size)])
+    jacobian, last, moved = None, torch.full_like(x, torch.inf), torch.zeros_like(x)
     for iteration in range(1, iterations + 1):
-        points = torch.cat([x[None], x[None] + torch.diag(0.02 * size)])
-        found, gaps = _evaluate(city, points, months)
-        worst = float(gaps[0].abs().max())
+        found, gaps = _evaluate(city, x[None] if jacobian is not None else x[None] + around, months)
+        gap = gaps[0]
+        worst = float(gap.abs().max())
         if progress:
             progress(iteration, worst)
         if worst < TOLERANCE:
             break
-        jacobian = ((gaps[1:] - gaps[0]) / 0.02).T
-        step = torch.linalg.lstsq(jacobian, -gaps[0][:, None]).solution[:, 0]
+        if jacobian is not None and worst > _POOR * float(last.abs().max()):
+            found, gaps = _evaluate(city, x[None] + around, months)
+            jacobian = None
+        if jacobian is None:
+            jacobian = ((gaps[1:] - gap) / _NUDGE).T
+        else:
+            surprise = gap - last - jacobian @ moved
+            jacobian = jacobian + torch.outer(surprise, moved) / moved.square().sum()
+        step = torch.linalg.lstsq(jacobian, -gap[:, None]).solution[:, 0]
         step = step.clamp(-_LARGEST_STEP, _LARGEST_STEP)
-        x = torch.minimum(torch.maximum(x + step * size, limits[0]), limits[1])
+        ahead = torch.minimum(torch.maximum(x + step * size, limits[0]), limits[1])
+        x, moved, last = ahead, (ahead - x) / size, gap
     values: dict[str, float | tuple[float, ...]] = {}
     final = unpack(city.parameters, x[None])
     for name in dict.fromkeys(u.parameter for u in UNKNOWNS):
