@@ -13,9 +13,10 @@ from torch import Tensor
 from envs.city import planning
 from envs.city.indicators import INDICATORS, Formula, Indicator
 from envs.city.model import City, CityState, Flows
-from envs.city.sizes import SERVICE_NAMES
+from envs.city.sizes import ENERGY_NAMES, SERVICE_NAMES
 
 EDUCATION, HEALTH, SAFETY, CULTURE = (SERVICE_NAMES.index(n) for n in ("education", "health", "safety", "culture"))
+HOMES = ENERGY_NAMES.index("homes")
 #: Poverty line over the median income (Eurostat: at risk of poverty).
 POVERTY_LINE = 0.6
 #: Housing cost over income beyond which housing is not affordable (UN-Habitat, SDG 11.1.1).
@@ -205,6 +206,10 @@ _ROWS: tuple[Indicator, ...] = (
     Indicator("delay", "ratio", -1, "infrastructure", _delay, None, False, 0.05, formula_text="perceived time a km / free-flow time a km, mean over traffic"),
     Indicator("roads_per_head", "index", 1, "infrastructure", lambda c, s, f: f.roads.stock.mean(-1) * c.fundamentals.infrastructure.people / _everyone(f), formula_text="mean road stock / residents, first year 1", observed="road_length"),
     Indicator("air", "index", -1, "infrastructure", *_local_and_mean(lambda c, s, f: f.traffic.pollution), formula_text="pollution index, mean over residents", standard=("SDG 11.6.2", "ISO 37120 8.1", "OECD well-being: environment"), proxy=True),
+    Indicator("carbon", "t CO2/person/year", -1, "infrastructure", lambda c, s, f: 12 * f.energy.carbon.sum((1, 2)) / _everyone(f), lambda c, s, f: 12 * f.energy.carbon.sum(-1) / _people(f), formula_text="12 × carbon of homes, work places, industry and transport / residents", standard=("ISO 37120 8.3",), proxy=True, observed="ghg_per_head"),
+    Indicator("energy", "MWh/person/year", -1, "infrastructure", lambda c, s, f: 12 * f.energy.use.sum((1, 2)) / _everyone(f), lambda c, s, f: 12 * f.energy.use.sum(-1) / _people(f), formula_text="12 × energy of all uses / residents", standard=("ISO 37120 7.5",), proxy=True),
+    Indicator("home_energy", "MWh/person/year", -1, "infrastructure", lambda c, s, f: 12 * f.energy.use[..., HOMES].sum(-1) / _everyone(f), lambda c, s, f: 12 * f.energy.use[..., HOMES] / _people(f), formula_text="12 × energy of homes / residents", standard=("ISO 37120 7.1",), proxy=True, observed="electricity_per_meter"),
+    Indicator("renewable", "share of energy", 1, "infrastructure", lambda c, s, f: f.energy.renewable, None, False, 0.02, formula_text="renewable energy / energy", standard=("ISO 37120 7.4",)),
     Indicator("public_spending", "k$/person/month", 0, "treasury", lambda c, s, f: f.settlement.spending / _everyone(f), formula_text="spending / residents", observed="spend_*"),
     Indicator("debt_service", "share of own revenue", -1, "treasury", lambda c, s, f: f.settlement.lines["interest"] / _own(f), None, False, 0.01, formula_text="interest / revenue without grant", standard=("ISO 37120 9.1",), proxy=True),
     Indicator("capital_spending", "share of spending", 0, "treasury", _invested, None, False, 0.02, formula_text="(facilities + roads + renewables + retrofit) / spending", standard=("ISO 37120 9.2",)),

@@ -139,6 +139,18 @@ def test_commuters_by_mode_and_value_by_use_add_up(case: Case) -> None:
     assert float(found["housing_cost"]) == pytest.approx(0.25, abs=0.01), "a quarter of income"
 
 
+def test_carbon_is_that_of_energy_which_is_not_renewable(case: Case) -> None:
+    city, state, flows = case
+    found = dashboard_values(city, state, flows)
+    p, people = city.parameters, float(found["population"])
+    by_use = flows.energy.use.sum((0, 1)) * p.values["carbon"][0]
+    dirty = 12 * float(by_use.sum()) * (1 - float(found["renewable"])) / people
+    assert float(found["carbon"]) == pytest.approx(dirty)
+    assert 0 < float(found["home_energy"]) < float(found["energy"])
+    homes = 12 * float(flows.energy.use[0, :, 0].sum()) / people
+    assert float(found["home_energy"]) == pytest.approx(homes)
+
+
 def test_built_and_open_land_are_all_land(case: Case) -> None:
     city, state, flows = case
     found = dashboard_values(city, state, flows)

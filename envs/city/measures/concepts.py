@@ -117,9 +117,10 @@ CONCEPTS: tuple[Concept, ...] = (
         Measure("sectors", "count", "equally large sectors that would be as diverse as the city's jobs", lambda m: diversity(m.flows.market.employed).city.exp()),
         Measure("sectors_district", "count", "the same within a typical district", lambda m: diversity(m.flows.market.employed).within.exp()),
     )),
-    Concept("tags", "标识", "offers.affinity, the match of types and sectors", "5(2) affinity, 5(7) homophily, 5(11) mimicry", (
+    Concept("tags", "标识", "industry.tags, offers.affinity", "2 tags, 5(2) affinity, 5(7) homophily, 5(11) mimicry", (
         Measure("tag_information", "nats", "what a worker's type tells about the sector of work", lambda m: mutual_information(m.matches)),
         Measure("tag_strength", "share", "that, of the most it could tell", lambda m: tag_strength(m.matches)),
+        Measure("tag_drift", "tag units", "how far the city's own tags have drifted since the first year", lambda m: torch.linalg.vector_norm(m.after.industry.tags, dim=-1)),
         Measure("place_information", "nats", "what the district tells about a resident's type", lambda m: diversity(m.people).between),
     )),
     Concept("internal models", "内部模型", ", ".join(belief.state for belief in BELIEFS), "5(2), 5(4), 5(5), 5(7), 5(8), 5(10), 5(11)", tuple(_error(belief) for belief in BELIEFS)),
