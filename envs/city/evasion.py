@@ -24,7 +24,7 @@ from envs.city.sizes import PRIVATE
 @dataclass(frozen=True)
 class Dodging:
     """Shares that cheat: mimic ``[B, D, P]`` of subsidised capital, which is not what it says;
-    fraud ``[B, D]`` of toll entries, with false plates; riding ``[B]`` of trips, without a
+    fraud ``[B, D]`` of tolls, with false plates; riding ``[B]`` of trips, without a
     ticket; claims ``[B, K]`` of residents, who claim another type's tag."""
 
     mimic: Tensor
@@ -119,6 +119,8 @@ def dodges(p: Parameters, policy: Policy, lure: Tensor, audit: Tensor, norm: Ten
     most = p.bd.dodge_max.unbind(-1)
     trips = p.b.legs / p.b.wage_unit
 
+    driven = policy["toll"] + p.bd.tolled_km * policy["road_toll"]
+
     def share(rate: Tensor, factor: Tensor, largest: Tensor) -> Tensor:
         row = (-1, *(1,) * (rate.dim() - 1))
         top = largest.reshape(row)
@@ -126,7 +128,7 @@ def dodges(p: Parameters, policy: Policy, lure: Tensor, audit: Tensor, norm: Ten
 
     return Dodging(
         mimic=share(policy["subsidy"], subsidy / p.b.gross_return, most[0]),
-        fraud=share(policy["toll"], toll * trips, most[1]),
+        fraud=share(driven, toll * trips, most[1]),
         riding=share(policy["fare"], fare * trips, most[2]),
         claims=share(lure, claim, most[3]),
     )

@@ -21,6 +21,12 @@ class HouseholdFundamentals:
     money: Tensor
 
 
+def subsistence(p: Parameters, share: Tensor) -> Tensor:
+    """Disposable over net income ``[B, D, K]``: ``share``, but never less than a little."""
+    least, sharp = p.bdk.income_least, p.bdk.income_sharp
+    return least + softplus(sharp * (share - least)) / sharp
+
+
 def budget(
     f: HouseholdFundamentals,
     p: Parameters,
@@ -45,9 +51,7 @@ def budget(
     rebate = (fiscal.rebate * f.money.unsqueeze(-1)).unsqueeze(1)
     burden = p.b.compliance * (policy["audit"] - LEVERS["audit"].default)
     extra = (rebate + dividend.reshape(-1, 1, 1) - services.fees) / net - burden.reshape(-1, 1, 1)
-    least, sharp = p.bdk.income_least, p.bdk.income_sharp
-    ratio = least + softplus(sharp * (1 + extra - least)) / sharp
-    disposable = net * ratio
+    disposable = net * subsistence(p, 1 + extra)
     spending = p.b.loc_share.unsqueeze(-1) * (residents.people * disposable).sum(-1)
     return Income(gross=gross, net=net, disposable=disposable, spending=spending)
 

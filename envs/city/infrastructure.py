@@ -93,7 +93,7 @@ def service_level(
     """Times, routes and the road index per head, at begin-of-month stocks."""
     people = residents.people.sum((1, 2))
     stock = geography.roads.by_district(s.road) / geography.roads.by_district(f.road)
-    toll = geography.roads.on_resources(fiscal.policy["road_toll"])
+    toll = geography.roads.on_resources(fiscal.road_toll)
     chosen = geography.roads.choose(p, s.pace, toll, f.toll_minutes)
     avoided = 1 + p.b.contact_transit * shocks["contact"]
     return Roads(

@@ -250,6 +250,7 @@ _TREASURY = (
     Parameter("gain_audit", (0.05, 0.05, 0.1, 0.1, 0.05), 0.01, 0.3, "1/month", ASSUMED, "gain of the audit probability that taxpayers, firms, drivers, passengers and claimants perceive", "treasury", "evader"),
     Parameter("dodge_cost", (0.27, 0.4, 0.3, 0.15), 0.05, 100, "-", ASSUMED, "cost of concealment: false tags of firms, false plates, riding without a ticket, false tags of residents", "evasion", "dodge"),
     Parameter("dodge_max", (0.6, 0.3, 0.15, 0.4), 0.01, 0.9, "share", ASSUMED, "largest share of subsidies, tolls, fares and claims that is dodged", "evasion", "dodge"),
+    Parameter("tolled_km", 8.0, 1, 30, "km", ASSUMED, "drive on tolled roads that the owner of a false plate has in mind, a leg", "evasion"),
     Parameter("least_claim", 0.005, 0.0005, 0.05, "share", ASSUMED, "gain over pay, or log gain in weight, below which a false tag is not worth the trouble", "evasion"),
     Parameter("trust", 0.5, 0, 2, "-", "assumed; reciprocity: Luttmer & Singhal 2014, Journal of Economic Perspectives 28(4)", "elasticity of the cost of concealment to what the city delivers of the services it planned", "treasury"),
     Parameter("compliance", -0.019, -1, 2, "log points", "solved: neutral prior", "burden of an audit probability of one, share of income", "households", solved=True),

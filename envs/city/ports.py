@@ -23,9 +23,9 @@ class Fiscal:
     policy: instruments in force; announced: where each is headed (what governors asked for);
     released: ``[B, D]`` land released this month, share of stock; keep_income: ``[B]`` and
     keep_business: ``[B, P]`` shares kept after tax; subsidy: ``[B, D, P]`` that reaches real
-    capital, 1/month; toll: ``[B, D]`` and fare: ``[B]`` that are paid on average; rebate:
-    ``[B, K]`` and targeting: ``[B, K, H]`` that types get, by their own tag or a false one;
-    lure: ``[B, K]`` what a false tag is worth, share of pay; dividend: ``[B]`` k$ that all
+    capital, 1/month; toll, road_toll: ``[B, D]`` and fare: ``[B]`` that are paid on average;
+    rebate: ``[B, K]`` and targeting: ``[B, K, H]`` that types get, by their own tag or a false
+    one; lure: ``[B, K]`` what a false tag is worth, share of pay; dividend: ``[B]`` k$ that all
     residents share. Tolls, fares and rebates are in the unit of their levers.
     """
 
@@ -36,6 +36,7 @@ class Fiscal:
     keep_business: Tensor
     subsidy: Tensor
     toll: Tensor
+    road_toll: Tensor
     fare: Tensor
     rebate: Tensor
     targeting: Tensor

@@ -90,6 +90,7 @@ def announce(
         s: with this month's instruments. before: last month's. announced: where they head.
     """
     policy, dodging = s.policy, s.dodging
+    honest = 1 - dodging.fraud
     keep_income, keep_business = kept(s)
     claimed = evasion.claimed(p, policy, residents.people.sum(1), dodging.claims)
     return Fiscal(
@@ -99,7 +100,8 @@ def announce(
         keep_income=keep_income,
         keep_business=keep_business,
         subsidy=policy["subsidy"] * (1 - dodging.mimic),
-        toll=policy["toll"] * (1 - dodging.fraud),
+        toll=policy["toll"] * honest,
+        road_toll=policy["road_toll"] * honest,
         fare=policy["fare"] * (1 - dodging.riding),
         rebate=claimed.rebate,
         targeting=claimed.targeting,

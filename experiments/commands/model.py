@@ -101,6 +101,7 @@ PARTS = (
     "model_coupling",
     "model_region",
     "model_credit",
+    "model_accounts",
     "model_verify",
 )
 """Modules of this package that add commands to `app`."""
