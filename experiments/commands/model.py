@@ -101,8 +101,11 @@ PARTS = (
     "model_coupling",
     "model_region",
     "model_credit",
+    "model_gains",
     "model_accounts",
     "model_verify",
+    "model_reference",
+    "model_facts",
 )
 """Modules of this package that add commands to `app`."""
 
