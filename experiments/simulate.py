@@ -6,8 +6,8 @@ Shapes: T months, D districts.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,9 +18,11 @@ from torch import Tensor
 from agents.pairs import match
 from agents.schema import closest
 from envs.city import tree, welfare
+from envs.city.capital import CAPITAL
 from envs.city.dynamics import Dynamics
 from envs.city.indicators import INDICATORS, city_values
 from envs.city.levers import LEVERS, SHAPES, Lever, baseline_policy
+from envs.city.lifecycle import life_cycle, stages
 from envs.city.model import City
 from envs.city.sizes import PRIVATE, SECTOR_NAMES, SERVICE_NAMES, TYPE_NAMES
 from experiments.errors import InputError
@@ -38,11 +40,13 @@ AXES: dict[str, tuple[str, ...]] = {
 class Simulation:
     """Two runs of one city: indicators [2, T] (row 0 status quo, row 1 with the settings), and
 
-    welfare [T]: gain over the status quo in each month, share of the first year's income.
+    welfare [T]: gain over the status quo in each month, share of the first year's income;
+    life_cycle: stock -> stage -> [2, T] over the first year, where it was asked for.
     """
 
     indicators: Mapping[str, Floats]
     welfare: Floats
+    life_cycle: Mapping[str, Mapping[str, Floats]] = field(default_factory=dict)
 
     def changes(self, currency: str = "$") -> list[dict[str, Any]]:
         """One record an indicator: both values in the last month, and the change.
@@ -79,6 +83,7 @@ def simulate(
     dynamics: str,
     seed: int,
     tick: Callable[[], None],
+    stocks: Sequence[str] = (),
 ) -> Simulation:
     """Run a one-row city with fixed settings beside its status quo.
 
@@ -86,6 +91,7 @@ def simulate(
         requested: lever -> setting in physical units, shape of the lever; others stay.
         months: T; dynamics: preset of the shocks, the same for both runs.
         tick: called after each month.
+        stocks: rows of ``CAPITAL`` whose life cycle is kept.
     """
     like = city.start.planning.home_rent
     weather = Dynamics(dynamics, 1, city.districts, months, like, city.drift)
@@ -96,17 +102,43 @@ def simulate(
         policy[name][SET] = setting
     reference, state = welfare.reference(city), city.initial(2)
     series: dict[str, list[Floats]] = {name: [] for name in INDICATORS}
+    kept: dict[str, dict[str, list[Floats]]] = {name: {} for name in stocks}
     gains = []
     with torch.no_grad():
         for _ in range(months):
             shocks = tree.tree_map(lambda x: torch.cat([x, x]), weather.advance())
+            before = state
             state, flows = city.step(state, policy, shocks)
+            if kept:
+                found = stages(city, life_cycle(city, before, state, flows))
+                for name, lines in kept.items():
+                    for stage, value in found[name].items():
+                        lines.setdefault(stage, []).append(value.expand(2).numpy())
             for name, value in city_values(city, state, flows).items():
                 series[name].append(value.expand(2).numpy())
             total = welfare.evaluate(city, reference, flows).total
             gains.append(float(total[SET] - total[QUO]))
             tick()
-    return Simulation({k: np.stack(v, axis=1) for k, v in series.items()}, np.array(gains))
+    return Simulation(
+        {name: np.stack(path, axis=1) for name, path in series.items()},
+        np.array(gains),
+        {
+            name: {stage: np.stack(path, axis=1) for stage, path in lines.items()}
+            for name, lines in kept.items()
+        },
+    )
+
+
+def driven(levers: Collection[str]) -> tuple[str, ...]:
+    """Stocks that some of the levers drive; all stocks where none does."""
+    found = tuple(name for name, row in CAPITAL.items() if set(row.levers) & set(levers))
+    return found or tuple(CAPITAL)
+
+
+def milestones(months: int, most: int = 8) -> list[int]:
+    """Months to show of a long run: the first, the last, and others evenly between."""
+    picked = np.linspace(1, months, min(most, months))
+    return sorted({round(float(month)) for month in picked})
 
 
 def parse_settings(texts: Sequence[str], codes: Sequence[str]) -> dict[str, Tensor]:

@@ -12,9 +12,6 @@ from envs.city.functions import diminishing, saturate
 from envs.city.levers import LEVERS, Policy
 from envs.city.model import City, CityState, Flows
 
-#: Unit of a stock that is itself the condition of another.
-CONDITION = "condition"
-
 
 @dataclass(frozen=True)
 class Capital:
@@ -33,7 +30,8 @@ class Capital:
         effect: starts over ``rate`` times ``base`` that a paid level brings (default: itself).
         pipe, lag: work in progress ``[B, ..., 3]`` and the parameter of its mean lag.
         use: wear over the first year's at the same stock (default: one).
-        condition: index; for services the quality that residents perceive. None: unknown.
+        condition: index; for services the quality that residents perceive. None: unknown, or
+            the stock is a condition itself (maintenance).
     """
 
     name: str
@@ -177,7 +175,7 @@ CAPITAL: dict[str, Capital] = {
         Capital(
             "maintenance",
             ("maintenance",),
-            CONDITION,
+            "index",
             request=_lever("maintenance"),
             stock=lambda s: s.infrastructure.condition,
             base=lambda c: torch.ones_like(c.fundamentals.infrastructure.road),
@@ -188,7 +186,6 @@ CAPITAL: dict[str, Capital] = {
             ),
             use=_road_use,
             on_roads=True,
-            condition=lambda c, s: s.infrastructure.condition,
         ),
         Capital(
             "transit",

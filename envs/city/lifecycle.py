@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from envs.city.capital import CAPITAL, CONDITION, Capital
+from envs.city.capital import CAPITAL, Capital
 from envs.city.indicators import Formula, Indicator
 from envs.city.model import City, CityState, Flows
 
@@ -104,9 +104,10 @@ def _cycle(row: Capital, city: City, before: CityState, after: CityState, flows:
 
 
 def stages(city: City, cycles: Mapping[str, Cycle]) -> dict[str, dict[str, Tensor]]:
-    """The five stages of every row for the whole city, ``[B]`` each, 1 in the first year.
+    """The stages of every row for the whole city, ``[B]`` each, 1 in the first year.
 
-    Cells weigh as much as they hold in the first year; an empty pipeline stays at 1.
+    Cells weigh as much as they hold in the first year. Stages that a row does not have, a
+    pipeline or a condition, are left out.
     """
     return {name: _city_stages(CAPITAL[name], city, cycle) for name, cycle in cycles.items()}
 
@@ -121,17 +122,13 @@ def _city_stages(row: Capital, city: City, cycle: Cycle) -> dict[str, Tensor]:
     def over_first(value: Tensor, start: Tensor) -> Tensor:
         return _total(value) / _total(start)
 
-    stock = torch.exp(cycle.stock) if row.log else over_first(cycle.stock, first)
-    built = row.pipe is not None
-    return {
-        "request": mean(cycle.request),
-        "paid": mean(cycle.paid),
-        "pipeline": over_first(cycle.pipeline, pipeline(row, city.start))
-        if built
-        else torch.ones_like(stock),
-        "stock": stock,
-        "condition": mean(cycle.condition),
-    }
+    found = {"request": mean(cycle.request), "paid": mean(cycle.paid)}
+    if row.pipe is not None:
+        found["pipeline"] = over_first(cycle.pipeline, pipeline(row, city.start))
+    found["stock"] = torch.exp(cycle.stock) if row.log else over_first(cycle.stock, first)
+    if row.condition is not None:
+        found["condition"] = mean(cycle.condition)
+    return found
 
 
 def _total(value: Tensor) -> Tensor:
@@ -147,8 +144,7 @@ def _figures(row: Capital) -> list[Indicator]:
         found.append(_figure(row, "paid", lambda c, s, f: share(f), total=False, log=False))
     if row.pipe is not None:
         found.append(_figure(row, "pipeline", lambda c, s, f: pipeline(row, s)))
-    if row.unit != CONDITION:
-        found.append(_figure(row, "stock", lambda c, s, f: row.stock(s), not row.log, not row.log))
+    found.append(_figure(row, "stock", lambda c, s, f: row.stock(s), not row.log, not row.log))
     if row.condition is not None:
         found.append(_figure(row, "condition", lambda c, s, f: condition(row, c, s), total=False))
     return found
@@ -167,6 +163,8 @@ def _figure(
         value = formula(c, s, f)
         if value.dim() == 3:
             value = value.sum(-1) if total else value.mean(-1)
+        if row.on_roads and value.shape[1] == c.geography.roads.count:
+            value = _of_roads(c, value, total)
         return value.expand(-1, c.districts)
 
     unit = {"paid": "paid over requested", "condition": "index"}.get(stage, row.unit)
@@ -175,6 +173,14 @@ def _figure(
     return Indicator(
         f"works_{row.name}_{stage}", unit, 0, row.governor, city, local, log=log, scale=scale
     )
+
+
+def _of_roads(city: City, value: Tensor, total: bool) -> Tensor:
+    """Sums or means ``[B, D]`` over the roads ``[B, L]`` of each district."""
+    roads = city.geography.roads
+    if total:
+        return roads.by_district(value)
+    return roads.district_mean(value, city.start.infrastructure.road)
 
 
 _FIGURES = {name: _figures(row) for name, row in CAPITAL.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -34,6 +35,14 @@ def simulate(
     plot: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a chart to FILE (PNG).")
     ] = None,
+    life_cycle: Annotated[
+        bool,
+        typer.Option(
+            "--life-cycle",
+            help="Also follow what the levers build: requested, paid, in the pipeline, standing, "
+            "in which condition. With --plot in a second chart.",
+        ),
+    ] = False,
     json: JsonOption = None,
 ) -> None:
     """Hold levers at fixed settings and compare the city with its status quo.
@@ -41,6 +50,8 @@ def simulate(
     `polislab model levers` lists the levers with their units and bounds.
 
     Example: polislab simulate --city london --set toll=0.002 --months 60 --plot toll.png
+
+    Example: polislab simulate --city london --set road=2 --months 120 --life-cycle
     """
     from experiments import simulate as worker
     from experiments.progress import progress
@@ -52,17 +63,24 @@ def simulate(
     currency = world.currency
     requested = worker.parse_settings(settings or [], world.codes)
     with progress("simulating", months, "months") as tick:
-        result = worker.simulate(world.city, requested, months, dynamics, seed, tick)
+        stocks = worker.driven(requested) if life_cycle else ()
+        result = worker.simulate(world.city, requested, months, dynamics, seed, tick, stocks)
     heading = f"{world.title}, {', '.join(settings or ['status quo'])}"
     changes = result.changes(currency)
     show(_table(changes, f"{heading}: month {months}"))
     show(f"Welfare against the status quo: {100 * result.welfare.mean():+.3f} % of income (mean)")
+    if life_cycle:
+        show(_stages(result.life_cycle, months, f"{heading}: life cycle, 1 = first year"))
     if plot is not None:
         from agents.files import write_atomic
-        from experiments.simulate_chart import chart
+        from experiments.simulate_chart import chart, life_cycle_chart
 
         write_atomic(plot, chart(result, heading, currency))
         show(f"Chart: {plot}")
+        if life_cycle:
+            second = plot.with_stem(f"{plot.stem}-life-cycle")
+            write_atomic(second, life_cycle_chart(result, heading))
+            show(f"Chart: {second}")
     emit(
         {
             "city": city,
@@ -73,6 +91,10 @@ def simulate(
             "horizon": changes,
             "welfare": result.welfare.tolist(),
             "series": {name: series.tolist() for name, series in result.indicators.items()},
+            "life_cycle": {
+                name: {stage: path.tolist() for stage, path in lines.items()}
+                for name, lines in result.life_cycle.items()
+            },
         },
         json,
     )
@@ -109,6 +131,26 @@ def _table(changes: list[dict[str, Any]], title: str) -> Any:
         change = f"{100 * row['change']:+.2f} %" if row["relative"] else f"{row['change']:+.4f}"
         values = (_number(row["status_quo"]), _number(row["with_levers"]), change)
         shown.add_row(row["subsystem"], row["indicator"], row["unit"], *values)
+    return shown
+
+
+def _stages(life_cycle: Mapping[str, Mapping[str, Any]], months: int, title: str) -> Any:
+    """The five stages of each stock with the levers, at some months."""
+    from rich.table import Table
+
+    from experiments.simulate import SET, milestones
+
+    shown = Table(title=title)
+    shown.add_column("stock")
+    shown.add_column("stage")
+    picked = milestones(months)
+    for month in picked:
+        shown.add_column(f"{month}", justify="right")
+    for name, lines in life_cycle.items():
+        for number, (stage, path) in enumerate(lines.items()):
+            label = "" if number else name.replace("_", " ")
+            shown.add_row(label, stage, *[f"{path[SET, month - 1]:.3f}" for month in picked])
+        shown.add_section()
     return shown
 
 

@@ -10,11 +10,20 @@ import numpy as np
 import pytest
 import torch
 
+from envs.city.capital import CAPITAL
 from envs.city.model import City
 from envs.registry import synthetic
 from experiments import cli
 from experiments.errors import InputError
-from experiments.simulate import QUO, SET, Simulation, parse_settings, simulate
+from experiments.simulate import (
+    QUO,
+    SET,
+    Simulation,
+    driven,
+    milestones,
+    parse_settings,
+    simulate,
+)
 
 CODES = ("d0", "d1", "d2", "d3")
 
@@ -92,6 +101,30 @@ def test_the_command_writes_a_picture_and_figures(
     assert content["settings"] == ["toll=0.002"]
     assert len(content["welfare"]) == len(content["series"]["traffic"][0]) == 6
     assert content["horizon"][0]["indicator"] == "population"
+
+
+def test_the_life_cycle_follows_what_the_levers_build(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture, figures = tmp_path / "road.png", tmp_path / "road.json"
+    words = ["--districts", "4", "--set", "road=2", "--months", "24", "--life-cycle"]
+    assert command(monkeypatch, *words, "--plot", str(picture), "--json", str(figures)) == 0
+    assert (tmp_path / "road-life-cycle.png").read_bytes().startswith(b"\x89PNG")
+    followed = json.loads(figures.read_text())["life_cycle"]
+    assert list(followed) == ["road"]
+    last = {stage: path[SET][-1] for stage, path in followed["road"].items()}
+    assert last["request"] > last["paid"] > last["pipeline"] > last["stock"] > 1
+    assert followed["road"]["stock"][QUO] == pytest.approx([1] * 24)
+    shown = capsys.readouterr().out
+    assert all(stage in shown for stage in ("request", "paid", "pipeline", "stock", "condition"))
+
+
+def test_without_a_lever_that_builds_every_stock_is_followed() -> None:
+    assert driven(["road"]) == ("road",)
+    assert "home_floor" in driven(["far"])
+    assert driven(["toll"]) == tuple(CAPITAL) == driven([])
+    assert milestones(120) == [1, 18, 35, 52, 69, 86, 103, 120]
+    assert milestones(3) == [1, 2, 3]
 
 
 @pytest.mark.parametrize(
