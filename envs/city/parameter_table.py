@@ -231,7 +231,7 @@ _INFRASTRUCTURE = (
     Parameter("carbon", (0.20, 0.22, 0.25, 0.25), 0, 1, "t/MWh", "assumed, near the factors of gas, oil and a fossil grid", "CO2 of energy that is not renewable, by use", "energy", "energy"),
     Parameter("renewable", 0.2, 0.01, 0.95, "share", ASSUMED, "renewable share of energy in the first year", "energy"),
     Parameter("grid_load", 0.8, 0.3, 1.2, "-", ASSUMED, "energy use over capacity of the grid in the first year", "energy"),
-    Parameter("grid_renewable", 0.2, 0, 1, "share", ASSUMED, "share of the grid's capacity that clean capital makes up", "energy"),
+    Parameter("grid_renewable", 0.01, 0, 1, "share", "assumed small: the city's own plants", "share of the grid's capacity that clean capital makes up", "energy"),
     Parameter("grid_price", 0.3, 0, 2, "-", ASSUMED, "price rise where use reaches capacity", "energy"),
     Parameter("grid_power", 4.0, 2, 8, "-", ASSUMED, "steepness of that rise", "energy"),
     Parameter("fuel_energy", 0.5, 0, 1, "share", ASSUMED, "energy price that follows the price of fuel", "energy"),
