@@ -150,6 +150,21 @@ def _yearly_km(c: City, s: CityState, f: Flows) -> Tensor:
     return PEAKS_A_YEAR * f.traffic.vehicle_km / c.parameters.bd.peak
 
 
+def _flow() -> tuple[Formula, Formula]:
+    """Traffic on a km of road over the first year's: city, districts."""
+
+    def district(c: City, s: CityState, f: Flows) -> Tensor:
+        first = c.fundamentals.infrastructure.vehicle_km
+        ratio: Tensor = f.traffic.vehicle_km / first / f.roads.stock
+        return ratio
+
+    def city(c: City, s: CityState, f: Flows) -> Tensor:
+        weight = f.traffic.vehicle_km
+        return (district(c, s, f) * weight).sum(-1) / weight.sum(-1)
+
+    return city, district
+
+
 def _delay(c: City, s: CityState, f: Flows) -> Tensor:
     """Perceived over free-flow travel time, mean over traffic ``[B]``."""
     pace = s.infrastructure.pace / c.geography.roads.free_pace(c.parameters)
@@ -188,6 +203,7 @@ _ROWS: tuple[Indicator, ...] = (
     Indicator("poverty", "share of residents", -1, "industry", _poverty, None, False, 0.02, formula_text="residents (by district and type) below 60 % of the city's median disposable income", standard=("ISO 37120 5.3",), proxy=True),
     Indicator("gini", "index", -1, "industry", _gini, None, False, 0.02, formula_text="Gini coefficient of disposable income by district and type", standard=("OECD well-being: income",), proxy=True),
     Indicator("output_per_job", "k$/month", 1, "industry", lambda c, s, f: (f.market.sales.sum((1, 2)) + f.market.wages[..., -1].sum(-1)) / f.market.jobs.sum(-1), lambda c, s, f: (f.market.sales.sum(-1) + f.market.wages[..., -1]) / f.market.jobs, formula_text="(sales + public wages) / jobs", observed="gva_per_job"),
+    Indicator("salary", "k$/person/month", 1, "industry", lambda c, s, f: (f.residents.people * f.income.gross).sum((1, 2)) / _everyone(f), lambda c, s, f: (f.residents.people * f.income.gross).sum(-1) / _people(f), formula_text="gross pay of residents / residents", observed="median_salary"),
     Indicator("businesses", "k$/person", 1, "industry", lambda c, s, f: f.market.capital.sum((1, 2)) / _everyone(f), formula_text="private capital / residents", standard=("ISO 37120 5.6",), proxy=True, observed="enterprises"),
     Indicator("patents", "index", 1, "industry", lambda c, s, f: torch.exp(s.industry.knowledge), None, True, 0.01, formula_text="exp(knowledge), first year 1", standard=("ISO 37120 5.7",), proxy=True),
     Indicator("pupils_per_teacher", "residents per staff", -1, "services", lambda c, s, f: _everyone(f) / _staff_of(EDUCATION, s, f).sum(-1), lambda c, s, f: _people(f) / _staff_of(EDUCATION, s, f), formula_text="residents / education staff", standard=("ISO 37120 6.4",), proxy=True),
@@ -203,6 +219,7 @@ _ROWS: tuple[Indicator, ...] = (
     Indicator("without_car", "share of commuters", 1, "infrastructure", lambda c, s, f: 1 - _commuters(f, "car"), None, False, 0.02, formula_text="1 - commuters by car / commuters", standard=("ISO 37120 18.5",)),
     Indicator("by_transit", "share of commuters", 1, "infrastructure", lambda c, s, f: _commuters(f, "transit"), None, False, 0.02, formula_text="commuters by transit / commuters"),
     Indicator("driving", "km/person/year", -1, "infrastructure", lambda c, s, f: _yearly_km(c, s, f).sum(-1) / _everyone(f), lambda c, s, f: _yearly_km(c, s, f) / _people(f), formula_text="504 × peak-hour vehicle-km / peak share / residents", observed="vehicle_km"),
+    Indicator("road_flow", "index", 0, "infrastructure", *_flow(), formula_text="vehicle-km / roads, first year 1; mean over traffic", observed="motor_vehicle_flow"),
     Indicator("delay", "ratio", -1, "infrastructure", _delay, None, False, 0.05, formula_text="perceived time a km / free-flow time a km, mean over traffic"),
     Indicator("roads_per_head", "index", 1, "infrastructure", lambda c, s, f: f.roads.stock.mean(-1) * c.fundamentals.infrastructure.people / _everyone(f), formula_text="mean road stock / residents, first year 1", observed="road_length"),
     Indicator("air", "index", -1, "infrastructure", *_local_and_mean(lambda c, s, f: f.traffic.pollution), formula_text="pollution index, mean over residents", standard=("SDG 11.6.2", "ISO 37120 8.1", "OECD well-being: environment"), proxy=True),

@@ -12,6 +12,7 @@ from envs.city.dashboard import DASHBOARD, dashboard_values
 from envs.city.indicators import INDICATORS
 from envs.city.model import City, CityState, Flows
 from envs.city.standards import STANDARDS
+from envs.twin.operators import OPERATORS
 from envs.twin.variables import lookup
 from tests.model.runs import months, policy
 
@@ -39,6 +40,10 @@ def test_every_row_says_what_it_is() -> None:
             assert code in STANDARDS, f"{name}: {code}"
         if row.observed:
             assert lookup(row.observed.replace("*", "any")), f"{name}: {row.observed}"
+
+
+def test_every_series_that_the_twin_observes_has_a_row() -> None:
+    assert set(OPERATORS) <= {row.observed for row in DASHBOARD.values()}
 
 
 def test_every_standard_is_answered_by_a_row() -> None:

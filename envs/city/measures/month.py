@@ -48,7 +48,8 @@ class Month:
     def matches(self) -> Tensor:
         """Workers ``[B, K, S]`` of a type in a sector."""
         offers = self.flows.offers
-        per_pull = self.flows.commute.workers / offers.attraction
+        least = torch.finfo(offers.attraction.dtype).tiny
+        per_pull = self.flows.commute.workers / offers.attraction.clamp_min(least)
         return offers.affinity * torch.einsum("bdk,bds->bks", per_pull, offers.jobs)
 
 
