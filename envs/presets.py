@@ -7,7 +7,7 @@ that hold after it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -73,7 +73,7 @@ def cities(
     name: str,
     seeds: Sequence[int],
     districts: int | None = None,
-    overrides: dict[str, Value] | None = None,
+    overrides: Mapping[str, Value] | None = None,
 ) -> City:
     """Calibrated synthetic cities of a preset in float64, one row a seed.
 

@@ -24,13 +24,13 @@ from envs.city import (
 )
 from envs.city.functions import FLOOR, erlang_steady, mix, pull, push
 from envs.city.geography import Geography
-from envs.city.levers import Policy
+from envs.city.levers import BUDGET_LINES, Policy
 from envs.city.panel import Economy, Panel
 from envs.city.parameters import Parameters
 from envs.city.ports import Commute, Fiscal, JobOffers, Market, Residents, Roads, Shopping
 from envs.city.roads import Reservoirs
 from envs.city.shocks import no_shocks
-from envs.city.sizes import BUDGET_NAMES, EVADER_NAMES, MANUFACTURING, PRIVATE
+from envs.city.sizes import EVADER_NAMES, MANUFACTURING, PRIVATE
 
 _FURNESS = 400
 _ROUNDS, _SWEEPS = 2000, 10
@@ -388,7 +388,7 @@ def first_treasury(
     """The budget at which staff take their share; the grant is set in ``inversion``."""
     people = panel.people
     pay = e.wage * e.frictional.unsqueeze(-1)
-    lines = dict(zip(BUDGET_NAMES, p.bd.budget_share.unbind(-1), strict=True))
+    lines = dict(zip(BUDGET_LINES, p.bd.budget_share.unbind(-1), strict=True))
     budget = (f.staff * pay.unsqueeze(-1)).sum((1, 2)) / lines["staff"]
 
     def spread(line: str, weight: Tensor) -> Tensor:

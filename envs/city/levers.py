@@ -38,6 +38,7 @@ class Lever:
         unit: unit ("x baseline" for multipliers).
         delay: share of the gap to the requested setting that takes effect each month.
         money: the value scales with the local wage.
+        budget: share of the city's spending at today's setting, where it is a line of the budget.
         kind: "spending", "price", "regulation" or "finance".
         counter: what works against the lever, so that it is no free lunch.
         source: origin of bounds and delay.
@@ -54,6 +55,7 @@ class Lever:
     kind: str
     counter: str
     money: bool = False
+    budget: float = 0.0
     source: str = "assumed"
 
     @property
@@ -88,25 +90,29 @@ LEVERS: dict[str, Lever] = {
         Lever("business_tax", "industry", "private", 0.0, 0.40, 0.10, "share of returns", 0.2, "price", "establishments leave; evasion"),
         Lever("income_tax", "industry", "", 0.0, 0.30, 0.05, "share of income", 0.2, "price", "migration, hours, evasion"),
         Lever("subsidy", "industry", "district,private", 0.0, 0.004, 0.0, "1/month", 0.2, "spending", "mimicry; capital supply slopes up"),
-        Lever("research", "industry", "", 0.0, 3.0, 1.0, "x baseline", 1.0, "spending", "diminishing returns"),
-        Lever("training", "industry", "", 0.0, 3.0, 1.0, "x baseline", 1.0, "spending", "diminishing returns"),
-        Lever("talent", "industry", "", 0.0, 3.0, 1.0, "x baseline", 1.0, "spending", "diminishing returns; other sectors lose hands, courted types crowd out others"),
+        Lever("research", "industry", "", 0.0, 3.0, 1.0, "x baseline", 1.0, "spending", "diminishing returns", budget=0.03),
+        Lever("training", "industry", "", 0.0, 3.0, 1.0, "x baseline", 1.0, "spending", "diminishing returns", budget=0.04),
+        Lever("talent", "industry", "", 0.0, 3.0, 1.0, "x baseline", 1.0, "spending", "diminishing returns; other sectors lose hands, courted types crowd out others", budget=0.004),
         Lever("audit", "industry", "", 0.0, 0.3, 0.05, "probability", 1.0, "price", "compliance burden and cost"),
-        Lever("staff", "services", "district,service", 0.3, 2.0, 1.0, "x baseline", 1.0, "spending", "public wages; queues saturate"),
-        Lever("facilities", "services", "district,service", 0.0, 3.0, 1.0, "x baseline", 1.0, "spending", "operated by staff; diminishing returns"),
+        Lever("staff", "services", "district,service", 0.3, 2.0, 1.0, "x baseline", 1.0, "spending", "public wages; queues saturate", budget=0.45),
+        Lever("facilities", "services", "district,service", 0.0, 3.0, 1.0, "x baseline", 1.0, "spending", "operated by staff; diminishing returns", budget=0.08),
         Lever("fee", "services", "service", 0.0, 0.05, 0.0, "k$/visit", 0.2, "price", "unmet needs", money=True),
         Lever("targeting", "services", "type,service", 0.5, 2.0, 1.0, "weight", 0.2, "regulation", "taken from the other types"),
         Lever("rebate", "services", "type", 0.0, 0.2, 0.0, "k$/month", 0.5, "finance", "financed by the treasury", money=True),
-        Lever("road", "infrastructure", "district", 0.0, 5.0, 1.0, "x baseline", 1.0, "spending", "maintenance of what is built; induced demand"),
-        Lever("maintenance", "infrastructure", "district", 0.0, 3.0, 1.0, "x baseline", 1.0, "spending", "diminishing returns"),
-        Lever("transit", "infrastructure", "", 0.2, 3.0, 1.0, "x baseline", 1.0, "spending", "operating cost"),
+        Lever("road", "infrastructure", "district", 0.0, 5.0, 1.0, "x baseline", 1.0, "spending", "maintenance of what is built; induced demand", budget=0.06),
+        Lever("maintenance", "infrastructure", "district", 0.0, 3.0, 1.0, "x baseline", 1.0, "spending", "diminishing returns", budget=0.06),
+        Lever("transit", "infrastructure", "", 0.2, 3.0, 1.0, "x baseline", 1.0, "spending", "operating cost", budget=0.22),
         Lever("fare", "infrastructure", "", 0.0, 0.006, 0.002, "k$/trip", 0.2, "price", "trips priced out", money=True),
         Lever("toll", "infrastructure", "district", 0.0, 0.010, 0.0, "k$/entry", 0.2, "price", "jobs and shops beyond the cordon", money=True),
-        Lever("renewables", "infrastructure", "", 0.0, 3.0, 1.0, "x baseline", 1.0, "spending", "diminishing returns"),
-        Lever("retrofit", "infrastructure", "", 0.0, 3.0, 1.0, "x baseline", 1.0, "spending", "diminishing returns"),
+        Lever("renewables", "infrastructure", "", 0.0, 3.0, 1.0, "x baseline", 1.0, "spending", "diminishing returns", budget=0.002),
+        Lever("retrofit", "infrastructure", "", 0.0, 3.0, 1.0, "x baseline", 1.0, "spending", "diminishing returns", budget=0.002),
         Lever("road_toll", "infrastructure", "district", 0.0, 0.001, 0.0, "k$/km", 0.2, "price", "trips priced off the road; detours", money=True),
     )
 }
+
+#: Lines of the budget: what levers spend, and what is spent whatever governors want.
+FIXED = "fixed"
+BUDGET_LINES: tuple[str, ...] = (*(name for name, x in LEVERS.items() if x.budget), FIXED)
 
 GOVERNORS: tuple[str, ...] = ("planning", "industry", "services", "infrastructure")
 

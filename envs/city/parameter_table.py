@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from envs.city.levers import LEVERS
+
 ASSUMED = "assumed"
 
 
@@ -51,6 +53,8 @@ class Parameter:
 
 
 _ARSW = "Ahlfeldt, Redding, Sturm & Wolf 2015, Econometrica 83(6)"
+_SPENT = tuple(lever.budget for lever in LEVERS.values() if lever.budget)
+_BUDGET = (*_SPENT, round(1 - sum(_SPENT), 12))
 _BPR = "Bureau of Public Roads 1964"
 
 _HOUSEHOLDS = (
@@ -265,7 +269,7 @@ _TREASURY = (
     Parameter("budget_sharp", 20.0, 5, 100, "-", ASSUMED, "sharpness of the lower limit of the budget and of the spread on debt", "treasury"),
     Parameter("rho_scale", 100.0, 20, 400, "-", ASSUMED, "sharpness of the budget limit", "treasury"),
     Parameter("grant_per_head", 0.753, 0, 4, "share", "solved: value of public funds 1.10", "grant that follows a resident, over average spending per head", "treasury", solved=True),
-    Parameter("budget_share", (0.45, 0.08, 0.06, 0.22, 0.06, 0.002, 0.002, 0.03, 0.04, 0.004, 0.052), 0.001, 0.95, "share", "composition: London boroughs' outturn 2013-2015 plus a metropolitan transport tier; talent assumed", "staff, facilities, maintenance, transit, roads, renewables, retrofit, research, training, talent, fixed", "treasury", "budget"),
+    Parameter("budget_share", _BUDGET, 0.001, 0.95, "share", "composition: London boroughs' outturn 2013-2015 plus a metropolitan transport tier; talent assumed", "share of the city's spending by line: the levers of ``BUDGET_LINES``, then fixed spending", "treasury", "budget"),
     Parameter("grant_earnings", 0.6, -2, 3, "share", "solved: neutral prior", "share of that grant that follows earning power rather than heads (tax sharing)", "treasury", solved=True),
     Parameter("audit_cost", 0.05, 0, 1, "share", ASSUMED, "cost of an audit probability of one, share of revenue", "treasury"),
 )

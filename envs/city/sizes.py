@@ -11,19 +11,6 @@ TYPE_NAMES = (
 SECTOR_NAMES = ("manufacturing", "knowledge", "local", "public")
 SERVICE_NAMES = ("education", "health", "safety", "culture")
 MODE_NAMES = ("car", "transit", "active")
-BUDGET_NAMES = (
-    "staff",
-    "facilities",
-    "maintenance",
-    "transit",
-    "road",
-    "renewables",
-    "retrofit",
-    "research",
-    "training",
-    "talent",
-    "fixed",
-)
 ENERGY_NAMES = ("homes", "workplaces", "industry", "transport")
 #: Axes along which types, sectors and places are marked.
 TAG_NAMES = ("schooling", "craft", "service", "civic")

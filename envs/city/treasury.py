@@ -11,7 +11,7 @@ from torch.nn.functional import softplus
 from envs.city import evasion, tree
 from envs.city.evasion import Dodging
 from envs.city.functions import ces_match
-from envs.city.levers import LEVERS, Policy
+from envs.city.levers import BUDGET_LINES, FIXED, GOVERNORS, LEVERS, Policy
 from envs.city.parameters import Parameters
 from envs.city.ports import (
     Commute,
@@ -24,18 +24,19 @@ from envs.city.ports import (
     Settlement,
     Value,
 )
-from envs.city.sizes import BUDGET_NAMES, PRIVATE
+from envs.city.sizes import PRIVATE
 
 PUBLIC = PRIVATE
 MODES = ("pooled", "departments", "boards", "soft")
 BOARD_LINES = ("staff", "maintenance")
-CITY_LINES = ("transit", "renewables", "retrofit", "research", "training", "talent")
+CITY_LINES = tuple(line for line in BUDGET_LINES if line != FIXED and not LEVERS[line].shape)
+#: Lines of the budget by governor; what nobody governs is planning's.
 DEPARTMENTS = {
-    "planning": ("fixed",),
-    "industry": ("research", "training", "talent"),
-    "services": ("staff", "facilities"),
-    "infrastructure": ("maintenance", "transit", "road", "renewables", "retrofit"),
-}
+    governor: tuple(
+        line for line in BUDGET_LINES if line != FIXED and LEVERS[line].governor == governor
+    )
+    for governor in GOVERNORS
+} | {"planning": (FIXED,)}
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ def board_requests(
     f: TreasuryFundamentals, p: Parameters, policy: Policy, wages: Tensor, road: Tensor
 ) -> dict[str, Tensor]:
     """Spending that districts run themselves ``[B, D]`` k$/month (``road`` is over baseline)."""
-    lines = dict(zip(BUDGET_NAMES, p.bd.budget_share.unbind(-1), strict=True))
+    lines = dict(zip(BUDGET_LINES, p.bd.budget_share.unbind(-1), strict=True))
     staff = (f.staff_cost * policy["staff"]).sum(-1) * wages
     upkeep = (lines["maintenance"] * f.budget).unsqueeze(-1) * f.road_cost
     return {"staff": staff, "maintenance": upkeep * policy["maintenance"] * road}
@@ -133,7 +134,7 @@ def requests(
     people: Tensor,
 ) -> dict[str, Tensor]:
     """What each budget line asks for ``[B]`` k$/month."""
-    share = dict(zip(BUDGET_NAMES, p.bd.budget_share.unbind(-1), strict=True))
+    share = dict(zip(BUDGET_LINES, p.bd.budget_share.unbind(-1), strict=True))
     asked = {name: value.sum(-1) for name, value in boards.items()}
     asked["facilities"] = (f.facility_cost * policy["facilities"]).sum((1, 2))
     asked["road"] = share["road"] * f.budget * (f.road_cost * policy["road"]).sum(-1)
@@ -210,7 +211,7 @@ def _split(
     p: Parameters, available: Tensor, request: dict[str, Tensor], tilt: Tensor, like: Tensor
 ) -> _Ration:
     """Each governor spends its share of the budget, tilted by ``tilt`` ``[B, G]``."""
-    lines = dict(zip(BUDGET_NAMES, p.bd.budget_share.unbind(-1), strict=True))
+    lines = dict(zip(BUDGET_LINES, p.bd.budget_share.unbind(-1), strict=True))
     usual = {
         name: weight * sum(lines[line] for line in DEPARTMENTS[name])
         for name, weight in zip(request, tilt.unbind(-1), strict=True)

@@ -10,10 +10,10 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from envs.city import tree, welfare
-from envs.city.levers import LEVERS, Policy, baseline_policy
+from envs.city.levers import BUDGET_LINES, LEVERS, Policy, baseline_policy
 from envs.city.model import City, CityState
 from envs.city.shocks import Shocks, no_shocks
-from envs.city.sizes import BUDGET_NAMES, PRIVATE, SECTOR_NAMES, SERVICE_NAMES
+from envs.city.sizes import PRIVATE, SECTOR_NAMES, SERVICE_NAMES
 
 MONTHS = 360
 _SEGMENT = 12
@@ -181,8 +181,8 @@ def mechanical_costs(city: City, months: int = MONTHS) -> dict[str, Tensor]:
     _, flows = city.step(state, {}, no_shocks(like.shape[0], like.shape[1], like), mode="soft")
     people = flows.residents.people
     income = (people * flows.income.gross).sum((1, 2))
-    share = dict(zip(BUDGET_NAMES, p.bd.budget_share.unbind(-1), strict=True))
-    base = {name: share[name] * f.budget for name in BUDGET_NAMES}
+    share = dict(zip(BUDGET_LINES, p.bd.budget_share.unbind(-1), strict=True))
+    base = {name: share[name] * f.budget for name in BUDGET_LINES}
     visits = people.sum((1, 2)).unsqueeze(-1) * p.bd.visits * f.money.unsqueeze(-1)
     for h, service in enumerate(SERVICE_NAMES):
         base[f"staff[{service}]"] = f.staff_cost[..., h].sum(-1)

@@ -9,9 +9,9 @@ from torch import Tensor
 
 from envs.city.coupling import first_month
 from envs.city.evasion import evaded_share
+from envs.city.levers import BUDGET_LINES
 from envs.city.model import City, CityState
 from envs.city.parameters import Parameters
-from envs.city.sizes import BUDGET_NAMES
 from experiments.verify.oracle import Row
 from experiments.verify.worlds import (
     NONE,
@@ -185,7 +185,7 @@ def henry_george() -> list[Row]:
         "dens_weight": 0.0,
         "rho_scale": 1e6,
         "grant_per_head": 0.0,
-        "budget_share": tensor([[float(name == "transit") for name in BUDGET_NAMES]]),
+        "budget_share": tensor([[float(name == "transit") for name in BUDGET_LINES]]),
     }
     city = with_free(line([0.0], None, one_type(1)), simple)
     held = standing(city, cases, ["fiscal", "residents", "income", "value", "settlement"])
