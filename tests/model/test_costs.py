@@ -18,6 +18,8 @@ from envs.governance import GovernanceEnv
 from envs.scenario import Scene
 
 SCENARIOS = ("city_v0", "districts_v0")
+#: Limits that a moderate policy passes.
+HARSH = {"quality_minimum": 1.2, "condition_minimum": 1.1, "emission_cap": 0.8, "debt_limit": 0.1}
 LEVERS_OF_BOARDS = ("property_tax", "release", "maintenance", "staff")
 
 
@@ -218,7 +220,7 @@ def test_boards_answer_for_their_own_district(nine: City) -> None:
 @pytest.mark.parametrize("name", COSTS)
 def test_slopes_are_those_of_differences(name: str, nine: City) -> None:
     """Through the model: a cost after half a year of a forceful policy, by raw actions."""
-    world = make("city_v0", nine, cost_limits={"quality_minimum": 1.2, "condition_minimum": 1.1})
+    world = make("city_v0", nine, cost_limits=HARSH)
     generator = torch.Generator().manual_seed(3)
     actions = {
         key: 2 * torch.rand(x.shape, generator=generator, dtype=x.dtype) - 1
