@@ -85,7 +85,7 @@ def test_shadow_prices_are_finite_differences(zero: City) -> None:
             )
         return value.welfare
 
-    slope = (bumped(1e-4) - bumped(-1e-4)) / 2e-4
+    slope = (bumped(1e-5) - bumped(-1e-5)) / 2e-5
     price = (prices.infrastructure.road * start.infrastructure.road).sum()
     assert float(price) == pytest.approx(float(slope), rel=1e-5)
     assert float(price) > 0
