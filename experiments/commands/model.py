@@ -99,6 +99,7 @@ PARTS = (
     "model_tables",
     "model_measures",
     "model_coupling",
+    "model_information",
     "model_region",
     "model_credit",
     "model_gains",
