@@ -197,7 +197,7 @@ def clear(
     sales = output * torch.exp(offers.price)
     wages = s.wage * employed
     profit = sales * (1 - floor) - wages[..., :PRIVATE]
-    kept = profit * fiscal.keep_business.unsqueeze(1)
+    kept = profit * fiscal.keep_business.unsqueeze(1) + fiscal.subsidy * s.capital
     return Market(
         employed=employed,
         rate=rate,

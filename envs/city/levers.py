@@ -92,7 +92,7 @@ LEVERS: dict[str, Lever] = {
         Lever("subsidy", "industry", "district,private", 0.0, 0.004, 0.0, "1/month", 0.2, "spending", "mimicry; capital supply slopes up"),
         Lever("research", "industry", "", 0.0, 3.0, 1.0, "x baseline", 1.0, "spending", "diminishing returns", budget=0.03),
         Lever("training", "industry", "", 0.0, 3.0, 1.0, "x baseline", 1.0, "spending", "diminishing returns", budget=0.04),
-        Lever("talent", "industry", "", 0.0, 3.0, 1.0, "x baseline", 1.0, "spending", "diminishing returns; other sectors lose hands, courted types crowd out others", budget=0.004),
+        Lever("talent", "industry", "", 0.0, 3.0, 1.0, "x baseline", 1.0, "spending", "diminishing returns; other sectors lose hands, courted types crowd out others", budget=0.01),
         Lever("audit", "industry", "", 0.0, 0.3, 0.05, "probability", 1.0, "price", "compliance burden and cost"),
         Lever("staff", "services", "district,service", 0.3, 2.0, 1.0, "x baseline", 1.0, "spending", "public wages; queues saturate", budget=0.45),
         Lever("facilities", "services", "district,service", 0.0, 3.0, 1.0, "x baseline", 1.0, "spending", "operated by staff; diminishing returns", budget=0.08),

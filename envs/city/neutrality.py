@@ -56,7 +56,7 @@ UNKNOWNS: tuple[Unknown, ...] = (
     Unknown("om_fare", "fare", 0.5, "none"),
     Unknown("el_research", "research", 0.02, "0.02 to 0.12"),
     Unknown("el_training", "training", 0.02, "none"),
-    Unknown("el_talent", "talent", 0.05, "none"),
+    Unknown("el_talent", "talent", 0.01, "none"),
     Unknown("el_renewables", "renewables", 0.1, "none"),
     Unknown("el_retrofit", "retrofit", 0.1, "none"),
     Unknown("grant_earnings", "income_tax", 0.2, "0 to 1"),

@@ -160,11 +160,11 @@ _INDUSTRY = (
     Parameter("tag_local", (0.0, 0.0, 1.0, 0.0), -5, 5, "-", ASSUMED, "tags of local services", "tags", "tag"),
     Parameter("tag_public", (0.0, 0.0, 0.0, 1.0), -5, 5, "-", ASSUMED, "tags of public services", "tags", "tag"),
     Parameter("kin_focus", 1e5, 0, 1e6, "-", ASSUMED, "how fast kinship fades with the distance of tags; at the default only one's own kind counts", "tags"),
-    Parameter("tag_reach", 0.05, 0.005, 0.5, "-", ASSUMED, "drift of the city's tags per log of spending on talent", "tags"),
+    Parameter("tag_reach", 0.02, 0.002, 0.5, "-", ASSUMED, "drift of the city's tags per log of spending on talent", "tags"),
     Parameter("tag_pull", 1.0, 0, 5, "-", ASSUMED, "gain from moving in that recruiting promises a type, per unit of its match with the drift", "tags"),
     Parameter("rate_tag", 0.01, 0.002, 0.05, "1/month", ASSUMED, "gain of the drift of tags", "tags"),
     Parameter("mutation", 0.0, 0, 1, "-", ASSUMED, "drift of tags towards sectors that pay more, per log point of pay", "tags"),
-    Parameter("el_talent", 0.05, -0.1, 0.5, "-", "solved: neutral prior", "long-run productivity elasticity of knowledge services to talent policy", "tags", solved=True),
+    Parameter("el_talent", 0.01, -0.1, 0.5, "-", "solved: neutral prior", "long-run productivity elasticity of knowledge services to talent policy", "tags", solved=True),
 )
 
 _SERVICES = (
@@ -252,7 +252,7 @@ _TREASURY = (
     Parameter("penalty", 1.0, 0.2, 2, "-", "Allingham & Sandmo 1972", "fine over evaded tax", "evasion"),
     Parameter("rate_ev", 0.1, 0.02, 0.5, "1/month", ASSUMED, "adjustment of evasion", "treasury"),
     Parameter("gain_audit", (0.05, 0.05, 0.1, 0.1, 0.05), 0.01, 0.3, "1/month", ASSUMED, "gain of the audit probability that taxpayers, firms, drivers, passengers and claimants perceive", "treasury", "evader"),
-    Parameter("dodge_cost", (0.27, 0.4, 0.3, 0.15), 0.05, 100, "-", ASSUMED, "cost of concealment: false tags of firms, false plates, riding without a ticket, false tags of residents", "evasion", "dodge"),
+    Parameter("dodge_cost", (0.27, 0.8, 0.3, 0.15), 0.05, 100, "-", ASSUMED, "cost of concealment: false tags of firms, false plates, riding without a ticket, false tags of residents", "evasion", "dodge"),
     Parameter("dodge_max", (0.6, 0.3, 0.15, 0.4), 0.01, 0.9, "share", ASSUMED, "largest share of subsidies, tolls, fares and claims that is dodged", "evasion", "dodge"),
     Parameter("tolled_km", 8.0, 1, 30, "km", ASSUMED, "drive on tolled roads that the owner of a false plate has in mind, a leg", "evasion"),
     Parameter("least_claim", 0.005, 0.0005, 0.05, "share", ASSUMED, "gain over pay, or log gain in weight, below which a false tag is not worth the trouble", "evasion"),

@@ -172,7 +172,8 @@ class Market:
     k$/month; output: ``[B, D, P]`` volume; profit: ``[B, D, P]`` capital income; floor:
     ``[B, D]`` floor bill of firms; wages: ``[B, D, S]`` wage bill; effort: ``[B]``
     efficiency per head over baseline; skill: ``[B]`` log of skills; jobs: ``[B, D]`` heads;
-    capital: ``[B, D, P]`` k$; surplus: ``[B]`` profits after tax beyond the user cost, k$/month;
+    capital: ``[B, D, P]`` k$; surplus: ``[B]`` profits after tax and subsidy beyond the user cost,
+    k$/month;
     pull: ``[B, K]`` log points by which the city's tags draw a type from elsewhere.
     """
 
