@@ -65,7 +65,7 @@ def _map(panel: Axes, readings: Readings, codes: Sequence[str]) -> None:
     sizes = 40 + 260 * people / people.max()
     panel.scatter(place[:, 0], place[:, 1], s=sizes, c=colours, zorder=2)
     if len(codes) <= NAMED:
-        shared = len(commonprefix(list(codes)))
+        shared = len(commonprefix(list(codes)))  # noqa: RUF071 (codes, not paths)
         for code, spot in zip(codes, place, strict=True):
             panel.annotate(
                 code[shared:], tuple(spot), fontsize=7, color="white", ha="center", va="center"
