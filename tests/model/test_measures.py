@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from typing import Any
 
 import networkx
@@ -138,6 +139,30 @@ def test_communities_find_planted_towns_and_score_them_as_networkx_does(
     assert found.kept == pytest.approx(flow[town[:, None] == town[None]].sum() / flow.sum())
 
 
+def partitions(places: int) -> Iterator[list[int]]:
+    """Every way to split places into groups, as labels in order of appearance."""
+
+    def longer(labels: list[int]) -> Iterator[list[int]]:
+        if len(labels) == places:
+            yield labels
+            return
+        for label in range(max(labels, default=-1) + 2):
+            yield from longer([*labels, label])
+
+    return longer([])
+
+
+def test_communities_of_a_small_city_are_the_best_of_all_partitions(
+    rng: np.random.Generator,
+) -> None:
+    """Half of the trips stay at home: a loop that counted twice would split the towns."""
+    for _ in range(5):
+        flow = rng.lognormal(0, 1, (6, 6))
+        flow += np.diag(flow.sum(1) / 2)
+        best = max(modularity(flow, np.array(labels)) for labels in partitions(6))
+        assert communities(flow).modularity == pytest.approx(best)
+
+
 def test_the_karate_club_splits_as_well_as_the_literature_says() -> None:
     """The best partition known has modularity 0.4198 (Brandes et al. 2008), unweighted."""
     club = networkx.to_numpy_array(networkx.karate_club_graph(), weight=None)
@@ -260,6 +285,15 @@ def test_port_coupling_is_the_derivative_through_the_ports(nine: City, source: s
     wanted = squares.mean().sqrt()
     assert float(found[index, BLOCKS.index("services")]) == pytest.approx(float(wanted), rel=1e-4)
     assert float(wanted) > 1e-3
+
+
+def test_a_disturbance_scales_amounts_and_shifts_logs() -> None:
+    like = torch.full((1, 3), 2.0)
+    port = ports.Shopping(revenue=like, price_index=like)
+    up = tree.tree_map(torch.ones_like, port)
+    moved = disturbance.shifted(port, up, "shopping", 0.01)
+    torch.testing.assert_close(moved.revenue, 1.01 * like)
+    torch.testing.assert_close(moved.price_index, like + 0.01)
 
 
 def test_a_block_alone_does_not_couple_to_itself(nine: City) -> None:
