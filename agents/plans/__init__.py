@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from agents.plans.futures import Futures, draw_futures
 from agents.plans.layout import Layout
-from agents.plans.plan_set import PlanSet, Seat
+from agents.plans.plan_set import Outlook, PlanSet, Seat
 from agents.plans.search import Pace, Search, Slope, best_copies, climb
 from agents.plans.world import MEASURES, World
 
@@ -16,6 +16,7 @@ __all__ = [
     "MEASURES",
     "Futures",
     "Layout",
+    "Outlook",
     "Pace",
     "PlanSet",
     "Search",

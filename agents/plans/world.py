@@ -15,11 +15,11 @@ from torch import Tensor
 
 from agents.plans.futures import Futures
 from agents.plans.layout import settings
-from agents.plans.plan_set import PlanSet, Seat
+from agents.plans.plan_set import Outlook, PlanSet, Seat
 from agents.plans.senses import Senses
 from agents.plans.sweep import backward, forward
 from envs.city import tree, welfare
-from envs.city.levers import Policy, baseline_policy
+from envs.city.levers import GOVERNORS, Policy, baseline_policy
 from envs.city.model import City, CityState, Flows
 from envs.city.valuation import discount_factor
 
@@ -118,7 +118,7 @@ class World:
             return self._ungoverned(draws, number, judge, carry)
 
         start = self._start(seats, len(draws))
-        kept = [start, start]
+        kept = [start, start]  # all that is needed where one graph holds the whole plan
         if pull is None or len(governed) > 1:
             _, kept = forward(plan, start, governed)
         if pull is None:
@@ -128,18 +128,23 @@ class World:
         backward(plan, kept, governed, pull)
         return pull
 
-    def expected(self, plans: PlanSet, senses: Senses, draws: Tensor) -> Tensor:
-        """Mean over futures of what ``senses`` see at each decision ``[decisions, V, F]`` while
-        the plan is followed whatever they see."""
-        blind = PlanSet(plans.layout, plans.plan.detach(), plans.free, senses)
-        seat = Seat(blind, torch.zeros_like(draws), draws)
+    def outlook(self, plans: PlanSet, senses: Senses, draws: Tensor) -> Outlook:
+        """What ``senses`` see in futures ``draws`` while the plan is followed whatever they see."""
+        nothing = torch.zeros(self.months // DECISION, len(GOVERNORS), len(senses.names))
+        followed = PlanSet(
+            plans.layout, plans.plan, plans.free, Outlook(senses, nothing, nothing[0])
+        )
+        seat = Seat(followed, torch.zeros_like(draws), draws)
         carry = self._start([seat], len(draws))
         seen = []
         with torch.no_grad():
             for month in range(0, self.months, DECISION):
-                seen.append(senses.read(carry.memory["0"]).mean(0))
+                seen.append(senses.read(carry.memory["0"]))
                 carry, _ = self._governed([seat], draws, month, DECISION, self._judge, carry)
-        return torch.stack(seen)
+        found = torch.stack(seen)
+        mean = found.mean(1)
+        spread = (found - mean.unsqueeze(1)).square().mean((0, 1)).sqrt()
+        return Outlook(senses, mean, spread)
 
     def _values(self, seats: Sequence[Seat], draws: Tensor) -> Tensor:
         """Present values ``[R, M]``, months of income."""

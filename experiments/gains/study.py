@@ -175,10 +175,9 @@ class Study:
         return plans.plan.detach()[:1].expand(-1, periods, -1)
 
     def _with_feedback(self, plan: Tensor, senses: Senses, preset: str) -> PlanSet:
-        blind = PlanSet(self.layout, plan)
         met = self.draws.lessons[preset][: len(self.draws.tests[preset])]
-        expected = self.world.expected(blind, senses, torch.tensor(met))
-        return PlanSet(self.layout, plan, senses=senses, expected=expected)
+        outlook = self.world.outlook(PlanSet(self.layout, plan), senses, torch.tensor(met))
+        return PlanSet(self.layout, plan, outlook=outlook)
 
     def _climb(self, searches: Sequence[Search], steps: int, tick: Tick) -> None:
         climb(self.world, searches, pace(self.work, steps), self.seed, tick)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor
 from agents.plans import (
     Futures,
     Layout,
+    Outlook,
     Pace,
     PlanSet,
     Search,
@@ -220,18 +222,20 @@ def test_the_best_start_is_kept() -> None:
     assert best.copies == 1
 
 
-def test_without_gains_or_surprise_feedback_is_the_plan(stormy: World, city: City) -> None:
+def test_without_gains_or_surprise_feedback_is_the_plan(stormy: World) -> None:
     plan = 0.3 * raw(5).unsqueeze(1)
     senses = Perfect(stormy.city, DECISION)
     blind = PlanSet(LAYOUT, plan)
-    expected = stormy.expected(blind, senses, torch.tensor([1]))
-    assert expected.shape == (12 // DECISION, 4, len(senses.names))
-    plans = PlanSet(LAYOUT, plan, senses=senses, expected=expected)
+    outlook = stormy.outlook(blind, senses, torch.tensor([1]))
+    assert outlook.mean.shape == (12 // DECISION, 4, len(senses.names))
+    assert not bool(outlook.spread.any()), "one future holds no surprise"
+    everyone = stormy.outlook(blind, senses, torch.tensor([0, 1, 2]))
+    plans = PlanSet(LAYOUT, plan, outlook=replace(outlook, spread=everyone.spread))
     seat = everywhere(plans, 3)
     still, alone = stormy.score([seat, everywhere(blind, 3)])
     assert torch.allclose(still, alone, atol=1e-5)
     assert plans.gains is not None
-    plans.gains.data.fill_(0.02)
+    plans.gains.data.fill_(0.01)
     answer, alone = stormy.score([seat, everywhere(blind, 3)])
     assert torch.allclose(answer[1], alone[1], atol=1e-4), "what it expected came true"
     assert not torch.allclose(answer, alone, atol=1e-3)
@@ -240,8 +244,8 @@ def test_without_gains_or_surprise_feedback_is_the_plan(stormy: World, city: Cit
 def test_gains_have_the_slope_of_the_score_through_late_figures(stormy: World) -> None:
     senses = Published(stormy.city, [1, 2, 3], 12, 0.0)
     inside = 0.4 * LAYOUT.high.reshape(1, 1, -1)
-    expected = torch.zeros(12 // DECISION, 4, len(senses.names))
-    plans = PlanSet(LAYOUT, inside, senses=senses, expected=expected)
+    outlook = stormy.outlook(PlanSet(LAYOUT, inside), senses, torch.tensor([0, 1, 2]))
+    plans = PlanSet(LAYOUT, inside, outlook=outlook)
     assert plans.gains is not None
     plans.gains.data.fill_(0.002)
     seat = everywhere(plans, 3)
@@ -261,17 +265,23 @@ def test_gains_have_the_slope_of_the_score_through_late_figures(stormy: World) -
 def test_full_information_is_the_truth_and_a_silo_is_not(stormy: World) -> None:
     blind = PlanSet(LAYOUT, 0.3 * raw(6).unsqueeze(1))
     draws = torch.tensor([0, 1, 2])
-    truth = stormy.expected(blind, Perfect(stormy.city, DECISION), draws)
+    perfect = Perfect(stormy.city, DECISION)
+    truth = stormy.outlook(blind, perfect, draws)
     full, silo = (
-        stormy.expected(blind, Published(stormy.city, [1, 2, 3], 12, level), draws)
+        stormy.outlook(blind, Published(stormy.city, [1, 2, 3], 12, level), draws)
         for level in (1.0, 0.0)
     )
-    assert torch.allclose(full[1:], truth[1:], atol=1e-4)
-    assert float((silo - truth).abs().max()) > 0.1
-    names = Perfect(stormy.city, DECISION).names
-    traffic = silo[:, :, names.index("traffic")]
-    assert bool((traffic[:, 0] == 0).all()), "planning does not hear of the roads"
-    assert float(traffic[:, 3].abs().max()) > 0, "infrastructure does"
+    assert torch.allclose(full.mean[1:], truth.mean[1:], atol=1e-4)
+    assert float((silo.mean - truth.mean).abs().max()) > 0.1
+    traffic = silo.spread[:, perfect.names.index("traffic")]
+    assert float(traffic[0]) < 1e-5, "planning does not hear of the roads"
+    assert float(traffic[3]) > 0.01, "infrastructure does"
+
+
+def test_surprise_is_in_notable_changes_or_in_larger_deviations(stormy: World) -> None:
+    mean = torch.zeros(2, 4, 3)
+    outlook = Outlook(Perfect(stormy.city, DECISION), mean, torch.tensor([0.1, 1.0, 5.0]))
+    assert outlook.surprise(1, mean[:1] + 1)[0, 0].tolist() == pytest.approx([1.0, 1.0, 0.2])
 
 
 def test_months_are_whole_years(city: City) -> None:
