@@ -339,6 +339,29 @@ def test_every_measure_is_a_number_a_row_and_moves_with_the_city(month: Month) -
     assert all(float(start[f"error_{b.name}"]) < 1e-9 for b in BELIEFS)
 
 
+#: Amounts of either sign, which a disturbance scales like any other.
+BALANCES = frozenset(
+    {
+        "fiscal.dividend",
+        "land.lost",
+        "market.surplus",
+        "value.profit_surplus",
+        "value.land_surplus",
+        "settlement.dividend",
+        "settlement.debt",
+        "settlement.lines.dividend",
+        "settlement.lines.interest",
+        "settlement.lines.land_sales",
+    }
+)
+
+
+def test_numbers_of_either_sign_are_logs_or_balances(month: Month) -> None:
+    signed = {name for name, x in tree.leaves(month.flows) if bool((x < 0).any())}
+    unknown = {n for n in signed - disturbance.LOGS - BALANCES if not n.startswith("fiscal.pol")}
+    assert not unknown, "a log belongs into LOGS, a balance here"
+
+
 def test_log_ports_exist() -> None:
     """Every path that is shifted rather than scaled names a number of a port."""
     kinds = {name: getattr(ports, kind) for name, kind in Flows.__annotations__.items()}

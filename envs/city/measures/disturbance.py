@@ -14,15 +14,20 @@ from envs.city.shocks import no_shocks
 from envs.city.steady import typical_values
 from envs.city.wiring import BLOCKS, Held, ports_of
 
-#: Numbers of ports that are logs or utilities: a disturbance is added, not multiplied.
+#: Numbers of ports that are logs, utilities or growth: a disturbance is added, not multiplied.
 LOGS = frozenset(
     {
+        "residents.home_growth",
+        "residents.work_growth",
         "roads.frequency",
         "offers.productivity",
         "offers.price",
         "market.skill",
+        "market.pull",
+        "energy.price",
         "shopping.price_index",
         "services.proximity",
+        "services.education",
         "services.utility",
         "value.utility",
         "value.welfare",
