@@ -31,18 +31,24 @@ def scarcity(p: Parameters, load: Tensor) -> Tensor:
 
 
 def used(
-    p: Parameters, retrofit: Tensor, residents: Residents, market: Market, vehicle_km: Tensor
+    p: Parameters,
+    retrofit: Tensor,
+    money: Tensor,
+    residents: Residents,
+    market: Market,
+    vehicle_km: Tensor,
 ) -> Tensor:
     """Energy by use ``[B, D, C]`` MWh a month.
 
     Args:
-        retrofit: ``[B]`` capital over the first year's. vehicle_km: ``[B, D]`` per peak hour.
+        retrofit: ``[B]`` capital over the first year's. money: ``[b]`` local wage over the unit in
+            which sales are stated. vehicle_km: ``[B, D]`` per peak hour.
     """
     saved = torch.exp(-p.b.el_retrofit * diminishing(retrofit)).unsqueeze(-1)
     quantities = (
         residents.home_floor * saved,
         residents.work_floor,
-        market.sales[..., MANUFACTURING],
+        market.sales[..., MANUFACTURING] / money.unsqueeze(-1),
         vehicle_km / p.bd.peak * p.bd.legs,
     )
     return torch.stack(quantities, -1) * p.bdk.energy_use
@@ -53,6 +59,7 @@ def supply(
     clean: Tensor,
     retrofit: Tensor,
     first_use: Tensor,
+    money: Tensor,
     residents: Residents,
     market: Market,
     traffic: Traffic,
@@ -62,9 +69,9 @@ def supply(
 
     Args:
         clean, retrofit: ``[B]`` capital over the first year's. first_use: ``[b]`` MWh a month of
-            the whole city in the first year.
+            the whole city in the first year. money: ``[b]`` local wage over the unit of money.
     """
-    use = used(p, retrofit, residents, market, traffic.vehicle_km)
+    use = used(p, retrofit, money, residents, market, traffic.vehicle_km)
     renewable = renewable_share(p, clean)
     base = 1 - p.b.grid_renewable + p.b.grid_renewable * clean
     load = p.b.grid_load * use.sum((1, 2)) / first_use / base

@@ -41,7 +41,7 @@ class InfrastructureFundamentals:
     """Baseline values: pace, road, link_km, load ``[b, L]``; vehicle_km, pollution ``[b, D]``;
     toll_minutes: ``[b]`` minutes worth a unit of road toll to the people in a car; ridership,
     people ``[b]``; output: ``[b]`` manufacturing sales; floor: ``[b, D]`` residential m2; energy:
-    ``[b]`` MWh a month."""
+    ``[b]`` MWh a month; money: ``[b]`` local wage over the unit of money levers."""
 
     pace: Tensor
     road: Tensor
@@ -55,6 +55,7 @@ class InfrastructureFundamentals:
     output: Tensor
     floor: Tensor
     energy: Tensor
+    money: Tensor
 
 
 def congested_pace(
@@ -174,7 +175,9 @@ def power(
     shocks: Shocks,
 ) -> Energy:
     """Energy that the month uses, its carbon and its price."""
-    return energy.supply(p, s.clean, s.retrofit, f.energy, residents, market, traffic, shocks)
+    return energy.supply(
+        p, s.clean, s.retrofit, f.energy, f.money, residents, market, traffic, shocks
+    )
 
 
 def push_air(geography: Geography, emissions: Tensor) -> Tensor:

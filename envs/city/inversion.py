@@ -12,7 +12,16 @@ from dataclasses import replace
 
 import torch
 
-from envs.city import calibration, demography, households, industry, services, travel, treasury
+from envs.city import (
+    calibration,
+    calibration_public,
+    demography,
+    households,
+    industry,
+    services,
+    travel,
+    treasury,
+)
 from envs.city.geography import build_geography
 from envs.city.levers import baseline_policy
 from envs.city.model import City, CityState, Fundamentals
@@ -33,7 +42,7 @@ def invert(panel: Panel, p: Parameters) -> City:
     home_floor = p.bd.floor_home * people.sum(-1)
     still = torch.zeros_like(ones)
     residents = Residents(people, home_floor, e.work_floor, ones, e.work_rent, still, still)
-    fiscal = calibration.first_fiscal(p, policy, people)
+    fiscal = calibration_public.first_fiscal(p, policy, people)
     announcement = treasury.announce(fiscal, p, policy, policy, residents)
     keep_income, keep_business = announcement.keep_income, announcement.keep_business
     quiet = no_shocks(b, districts, ones)
@@ -50,7 +59,7 @@ def invert(panel: Panel, p: Parameters) -> City:
     s_infra, f_infra = calibration.first_infrastructure(
         e, panel, g, p, roads, commuting, pace, frequency, travel.toll_minutes(t, p)
     )
-    s_services, f_services = calibration.first_services(
+    s_services, f_services = calibration_public.first_services(
         e, panel, g, p, roads, residents, announcement
     )
     use = services.serve(s_services, f_services, g, p, roads, residents, announcement, quiet)
@@ -64,7 +73,7 @@ def invert(panel: Panel, p: Parameters) -> City:
     home_rent = p.bd.housing_share * (people * income.disposable).sum(-1) / home_floor
     s_planning, f_planning = calibration.first_planning(e, panel, p, home_floor, home_rent)
     road = g.roads.by_district(f_infra.road)
-    f_treasury = calibration.first_treasury(e, panel, p, f_services, road, policy)
+    f_treasury = calibration_public.first_treasury(e, panel, p, f_services, road, policy)
     fundamentals = Fundamentals(
         f_planning, f_industry, f_services, f_infra, f_treasury, f_households, t
     )

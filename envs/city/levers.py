@@ -106,7 +106,7 @@ LEVERS: dict[str, Lever] = {
         Lever("toll", "infrastructure", "district", 0.0, 0.010, 0.0, "k$/entry", 0.2, "price", "jobs and shops beyond the cordon", money=True),
         Lever("renewables", "infrastructure", "", 0.0, 3.0, 1.0, "x baseline", 1.0, "spending", "diminishing returns", budget=0.002),
         Lever("retrofit", "infrastructure", "", 0.0, 3.0, 1.0, "x baseline", 1.0, "spending", "diminishing returns", budget=0.002),
-        Lever("road_toll", "infrastructure", "district", 0.0, 0.001, 0.0, "k$/km", 0.2, "price", "trips priced off the road; detours", money=True),
+        Lever("road_toll", "infrastructure", "district", 0.0, 0.0003, 0.0, "k$/km", 0.2, "price", "trips priced off the road; detours", money=True),
     )
 }
 

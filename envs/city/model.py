@@ -266,7 +266,7 @@ class City:
                 roads,
                 value,
                 treasury.collect(
-                    f.treasury, p, fiscal, residents, market, income, commute, use, value
+                    f.treasury, p, fiscal, residents, ground, market, income, commute, use, value
                 ),
                 mode,
             ),

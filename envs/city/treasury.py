@@ -17,6 +17,7 @@ from envs.city.ports import (
     Commute,
     Fiscal,
     Income,
+    Land,
     Market,
     Residents,
     Roads,
@@ -27,6 +28,7 @@ from envs.city.ports import (
 from envs.city.sizes import PRIVATE
 
 PUBLIC = PRIVATE
+_LEAST = 1e-6
 MODES = ("pooled", "departments", "boards", "soft")
 BOARD_LINES = ("staff", "maintenance")
 CITY_LINES = tuple(line for line in BUDGET_LINES if line != FIXED and not LEVERS[line].shape)
@@ -151,6 +153,7 @@ def collect(
     p: Parameters,
     fiscal: Fiscal,
     residents: Residents,
+    land: Land,
     market: Market,
     income: Income,
     commuting: Commute,
@@ -170,9 +173,21 @@ def collect(
         "fares": commuting.fares,
         "tolls": commuting.tolls,
         "fees": (residents.people * services.fees).sum((1, 2)),
-        "land_sales": (fiscal.released * value.land_value).sum(-1),
-        "grant": f.grant + p.b.grant_per_head * f.budget * growth,
+        "land_sales": (fiscal.released * land.found * value.land_value).sum(-1),
+        "grant": grant(f, p, growth),
     }
+
+
+def grant(f: TreasuryFundamentals, p: Parameters, growth: Tensor) -> Tensor:
+    """National grant ``[B]`` k$/month at a growth of what it follows since the first year.
+
+    Linear as the city grows; a power law with the same slope as it shrinks, so that a city that
+    loses most of its people never pays the nation.
+    """
+    slope = p.b.grant_per_head * f.budget
+    linear = f.grant + slope * growth
+    shrunk = f.grant * (1 + growth).clamp_min(_LEAST) ** (slope / f.grant.clamp_min(_LEAST))
+    return torch.where((growth < 0) & (f.grant > 0), shrunk, linear)
 
 
 def affordable(p: Parameters, available: Tensor, request: Tensor) -> tuple[Tensor, Tensor]:

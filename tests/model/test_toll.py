@@ -47,7 +47,7 @@ def test_a_toll_with_dividend_has_an_interior_optimum(congested: City) -> None:
         best = int(gains.argmax())
         assert 0 < best < len(TOLLS) - 1
         assert float(gains[best]) > 0.002
-        assert float(gains[-1]) < 0.8 * float(gains[best])
+        assert float(gains[-1]) < 0.9 * float(gains[best]), "a high toll is partly dodged"
 
 
 def test_a_toll_with_rebate_has_an_interior_optimum(congested: City) -> None:
