@@ -206,7 +206,8 @@ def relocation(p: Parameters, movers: Tensor, shares: Tensor, noise: Tensor) -> 
     reparametrised so that gradients survive; totals are kept (MODEL section 16).
     """
     expected = movers * shares
-    spread = torch.sqrt(p.bdk.household / (expected + p.bdk.household))
+    size = p.bdk.household
+    spread = torch.sqrt(size / (expected.clamp_min(0) + size))
     drawn = shares * torch.exp(spread * noise)
     return movers * drawn / drawn.sum(1, keepdim=True)
 

@@ -133,3 +133,13 @@ def test_gradients_pass_through_chance(nine: City) -> None:
     (slope,) = torch.autograd.grad(people[0, 0].sum(), toll)
     assert bool(torch.isfinite(slope).all())
     assert float(slope.abs().max()) > 0
+
+
+def test_a_city_that_people_flee_keeps_finite_numbers() -> None:
+    """More leave the city than move within it: arrivals on balance are negative."""
+    city = build(synthetic_panel([1], 4), {"mobility": 0.004, "chi": 0.05})
+    shocks = no_shocks(1, 4, city.start.planning.home_rent)
+    shocks["outside"] = shocks["outside"] + 0.5
+    people = run(city, 36, weather=[shocks] * 36).states[-1].planning.people
+    assert bool(torch.isfinite(people).all())
+    assert bool((people > 0).all())
