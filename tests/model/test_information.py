@@ -313,3 +313,21 @@ def test_a_figure_that_nobody_publishes_is_refused(nine: City) -> None:
         series_of("happiness")
     with pytest.raises(ValueError, match="has no district values"):
         formula_of("district:unemployment")
+
+
+def test_the_less_is_told_the_further_off_are_figures(nine: City) -> None:
+    figures = tuple(name for row in SERIES.values() for name in row.figures if ":" not in name)
+    generator = torch.Generator().manual_seed(2)
+    steps = 0.02 * torch.randn(48, 8, len(figures), generator=generator, dtype=torch.float64)
+    misses = []
+    for level in (1.0, 0.75, 0.5, 0.25, 0.0):
+        made = channel(nine, level, rows=8, figures=figures)
+        truth = made.begin().history[:, 0] * torch.exp(steps.cumsum(0))
+        state, miss = made.begin(), torch.zeros(())
+        for now in truth:
+            state, _ = made.publish(state, now, made.draw())
+            miss = miss + torch.log(made.look(state, "services") / now).nan_to_num().abs().mean()
+        misses.append(float(miss) / len(truth))
+    assert misses[0] == 0
+    assert misses == sorted(misses)
+    assert misses[-1] > 2 * misses[1] > 0
