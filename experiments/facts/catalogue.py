@@ -1,4 +1,4 @@
-"""All facts of the page, in order."""
+"""All facts of the page, in its order."""
 
 from __future__ import annotations
 

@@ -41,6 +41,12 @@ class Boom:
         path = self.price[:, column]
         return float(path.max() / path[-1])
 
+    def second(self, column: int) -> float:
+        """Second peak over the trough before it, log points, 0 where there is no second."""
+        turns = self.turns(column)
+        path = self.price[:, column]
+        return float(path[turns[2]] - path[turns[1]]) if len(turns) > 2 else 0.0
+
     def period(self, column: int) -> float:
         """Years from the first peak to the next, 0 where there is no second."""
         turns = self.turns(column)
@@ -95,6 +101,12 @@ def fact(size: Size, tick: Tick) -> Fact:
                 low=1.1,
                 digits=1,
                 source="a boom beyond the new rest",
+            ),
+            Measure(
+                "expectations 50 %: second peak over the trough before it",
+                100 * found.second(strong),
+                unit="%",
+                digits=1,
             ),
             Measure(
                 "default, 25 %: years from peak to peak (0: one boom, no cycle)",

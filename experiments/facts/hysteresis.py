@@ -94,17 +94,18 @@ def fact(size: Size, tick: Tick) -> Fact:
             "capital follows labour. Shares are of the loss five years after the shock has ended.",
         ),
         picture=_picture(path),
-        caption="Employment of the core as a share of the city's, over its first.",
+        caption="Employment of the core as a share of the city's, over its first; means of years.",
     )
 
 
 def _picture(path: NDArray[np.float64]) -> bytes:
     figure, panels = plots.canvas(1)
     panel = panels[0]
-    years = np.arange(1, len(path) + 1) / 12
+    yearly = path[: len(path) // 12 * 12].reshape(-1, 12, len(STRENGTHS)).mean(1)
+    years = np.arange(len(yearly)) + 0.5
     panel.axvspan(0, _SHOCK_YEARS, color="#f3e3df", label="shock")
     for column, name in enumerate(STRENGTHS):
-        panel.plot(years, path[:, column], color=plots.COLOURS[column], label=name)
+        panel.plot(years, yearly[:, column], color=plots.COLOURS[column], label=name)
     panel.axhline(1, color=plots.GREY, linewidth=0.8)
     plots.label(panel, "core after a shock, by agglomeration", "years", "core's share, first = 1")
     plots.legend(panel, loc="lower right")

@@ -163,7 +163,7 @@ def _picture(found: Split) -> bytes:
     across = found.strengths * found.threshold
     panel.plot(across, found.measured, "o", color=plots.BLUE, markersize=5, label="model")
     panel.axvline(found.threshold, color=plots.GREY, linewidth=0.8, linestyle=":")
-    panel.text(found.threshold, 0.97, " 2/μ", fontsize=9, color=plots.GREY)
+    panel.text(found.threshold, 0.8, "2/μ ", fontsize=9, color=plots.GREY, ha="right")
     plots.label(panel, "two types apart", "homophily, log points", "index of dissimilarity")
     plots.legend(panel, loc="center left")
     return plots.png(figure)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.special import ndtr
 from torch import Tensor
 
 from envs import presets
@@ -29,6 +30,12 @@ class Sample:
         order = np.argsort(self.value)
         below = np.cumsum(self.weight[order]) / self.weight.sum()
         return float(self.value[order][np.searchsorted(below, share)])
+
+    def log_moments(self) -> tuple[float, float]:
+        """Mean and standard deviation of the logarithms."""
+        x = np.log(self.value)
+        mean = float(np.average(x, weights=self.weight))
+        return mean, float(np.sqrt(np.average((x - mean) ** 2, weights=self.weight)))
 
     def skewness(self, log: bool = False) -> float:
         """Third standardised moment of the values or their logarithms."""
@@ -89,11 +96,13 @@ def fact(size: Size, tick: Tick) -> Fact:
         ),
         remarks=(
             "Earnings come from six efficiency levels that are put in (assumed) times wages that "
-            "differ little over districts: the shape is mostly assumption. No power law is "
+            "differ little over districts: the shape is mostly assumption.",
+            "The tail of commutes is a straight line on a log scale: exponential, as a logit on "
+            "minutes makes it, longer than a normal's and shorter than a power law's, which is not "
             "claimed.",
         ),
         picture=_picture(commutes, pay),
-        caption="Left: share of commutes that take longer (log scale). Right: earnings, log scale.",
+        caption="Left: share of commutes that take longer. Right: earnings beside a log-normal.",
     )
 
 
@@ -107,13 +116,17 @@ def _picture(commutes: Sample, pay: Sample) -> bytes:
     panels[0].set_ylim(1e-4, 1)
     panels[0].set_xlim(0, commutes.quantile(0.9999))
     plots.label(panels[0], "commutes", "minutes", "share that takes longer")
-    edges = np.geomspace(pay.value.min(), pay.value.max(), 25)
-    panels[1].hist(
-        pay.value, bins=edges.tolist(), weights=pay.weight / pay.weight.sum(), color=plots.GREEN
-    )
+    order = np.argsort(pay.value)
+    below = np.cumsum(pay.weight[order]) / pay.weight.sum()
+    panels[1].plot(pay.value[order], below, color=plots.GREEN, label="model")
+    centre, spread = pay.log_moments()
+    fine = np.geomspace(pay.value.min() / 1.3, 1.3 * pay.value.max(), 200)
+    normal = ndtr((np.log(fine) - centre) / spread)
+    panels[1].plot(fine, normal, "--", color=plots.GREY, label="log-normal")
     panels[1].set_xscale("log")
     ticks = [2, 3, 4, 5, 6, 8]
     panels[1].set_xticks(ticks, [str(x) for x in ticks])
     panels[1].minorticks_off()
-    plots.label(panels[1], "earnings", "k$ a month", "share of workers")
+    plots.label(panels[1], "earnings", "k$ a month", "share that earns less")
+    plots.legend(panels[1])
     return plots.png(figure)
