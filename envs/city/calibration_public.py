@@ -24,10 +24,6 @@ from envs.city.ports import Fiscal, Residents, Roads
 from envs.city.shocks import no_shocks
 from envs.city.sizes import EVADER_NAMES, PRIVATE
 
-_FURNESS = 400
-_ROUNDS, _SWEEPS = 2000, 10
-_FIRST_STEP, _SETTLED = 0.5, 1e-12
-
 
 def first_fiscal(p: Parameters, policy: Policy, people: Tensor) -> treasury.TreasuryState:
     """The treasury without debt, evasion at its target; ``people`` is ``[b, D, K]``."""

@@ -153,7 +153,7 @@ def value(
         - (p.b.om_energy * energy.price).unsqueeze(-1)
         + p.bd.dens_weight * p.bd.eta_dens * torch.log(people / f.people)
         - p.bd.om_far * torch.log(density)
-        - p.bd.om_release * land.lost
+        - p.bd.om_release * land.lost * (1 + land.lost)
         - p.bd.om_mix * (policy["mix"] - LEVERS["mix"].default)
         - p.bd.zoning_friction * (torch.log(policy["far"]) ** 2 + torch.log(policy["mix"]) ** 2)
         + shocks["amenity"]

@@ -252,7 +252,7 @@ def test_slopes_are_those_of_differences(name: str, nine: City) -> None:
         float(total({k: x + s * torch.sign(x) for k, x in actions.items()})) for s in (step, -step)
     )
     assert found == pytest.approx((high - low) / (2 * step), rel=1e-4, abs=1e-9)
-    assert float(value.detach()) > 1e-6, "the policy is forceful enough to be felt"
+    assert float(value.detach()) > 1e-7, "the policy is forceful enough to be felt"
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,7 @@ ALLOWED: dict[tuple[str, str], str] = {
     ("functions.py", "FLOOR"): "numerical floor",
     ("ports.py", "_LEAST"): "numerical floor",
     ("routes.py", "_LEAST_TIME"): "numerical floor",
+    ("treasury.py", "_LEAST"): "numerical floor",
     ("land.py", "taken"): "where a quotient is replaced by its series",
     ("welfare.py", "equally_distributed"): "where an exponent is taken for one",
     ("geography.py", "_SAMPLES"): "points of a straight route that are looked up",
