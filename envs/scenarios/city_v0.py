@@ -13,7 +13,7 @@ from envs.city.information import BULLETIN
 from envs.city.levers import GOVERNORS, LEVERS, Policy
 from envs.city.lifecycle import figures_of
 from envs.city.model import City
-from envs.city.sizes import DEPARTMENT_NAMES, PRIVATE, SECTOR_NAMES, SERVICE_NAMES
+from envs.city.sizes import DEPARTMENT_NAMES, PRIVATE, SECTOR_NAMES, SERVICE_NAMES, TYPE_NAMES
 from envs.groups import Group
 from envs.scenario import Scenario, Scene, scaled
 from envs.scenarios.observables import (
@@ -31,13 +31,14 @@ _AXES: dict[str, tuple[str, ...]] = {
     "facilities": SERVICE_NAMES,
     "fee": SERVICE_NAMES,
     "business_tax": SECTOR_NAMES[:PRIVATE],
+    "rebate": TYPE_NAMES,
     "budget_split": DEPARTMENT_NAMES,
 }
 
 _SHARED = ("population", "income", "output", "revenue", "debt_ratio", "spending_met")
 _OWN: dict[str, tuple[str, ...]] = {
     "planning": ("rent", "rent_share", "floor_per_head", "property_value", "low_income_share"),
-    "industry": ("jobs", "unemployment", "capital", "evasion"),
+    "industry": ("jobs", "unemployment", "capital"),
     "services": ("service_load", *(f"quality_{name}" for name in SERVICE_NAMES)),
     "infrastructure": (
         "commute_time",
@@ -60,8 +61,9 @@ _GOALS: dict[str, tuple[str, ...]] = {
 class CityV0(Scenario):
     """Planning, industry, services and infrastructure, one governor each.
 
-    A lever has one setting for the whole city; levers by service or sector have one action
-    each. ``targeting`` is one action: positive gives low incomes more weight, negative less.
+    A lever has one setting for the whole city; levers by service, sector or household type have
+    one action each. ``targeting`` is one action: positive gives low incomes more weight, negative
+    less. Who evades or claims under a false tag, governors see in the revenue alone.
     """
 
     def _levers(self, governor: str) -> list[str]:

@@ -22,6 +22,7 @@ TITLES = {
     "fee": "fees of services",
     "targeting": "targeting of services",
     "rebate": "rebate per person",
+    "talent": "talent policy",
     "road": "road building",
     "maintenance": "road maintenance",
     "transit": "transit service",

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+import envs
 from envs.city import evasion
 from envs.city.cities import with_parameters
 from envs.city.levers import LEVERS, baseline_policy
@@ -259,3 +260,17 @@ def test_gradients_through_evasion_are_finite_differences(nine: City, lever: str
     slope = float(above - below) / float(2 * step[0])
     assert float(gradient) != 0
     assert float(gradient) == pytest.approx(slope, rel=1e-5, abs=1e-8)
+
+
+def test_governors_rebate_by_type_and_see_no_cheat(nine: City) -> None:
+    """The services governor of city_v0 has one rebate for each type; evasion shows in revenue."""
+    env = envs.make("city_v0", city=nine, num_envs=2, seed=0, horizon=12)
+    seen = {name for group in env.groups for name in group.observation_names}
+    assert "revenue" in seen
+    assert not {"evasion", "mimic", "fraud", "claims"} & seen
+    actions = {g.name: torch.zeros(2, 1, len(g.action_names)) for g in env.groups}
+    (services,) = (g for g in env.groups if g.name == "services")
+    actions["services"][1, 0, services.action_names.index("rebate[lowest income]")] = 1.0
+    rebate = env.physical(actions)["rebate"]
+    assert float(rebate.abs().sum()) == pytest.approx(LEVERS["rebate"].high)
+    assert float(rebate[1, 0]) == pytest.approx(LEVERS["rebate"].high)
