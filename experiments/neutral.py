@@ -26,7 +26,7 @@ from envs.loading import load_city
 from envs.registry import make
 from envs.twin import posterior
 from envs.twin.packages import find_city
-from experiments.cities import SYNTHETIC, city_fault
+from experiments.cities import PRESETS, SYNTHETIC, city_fault
 from experiments.errors import InputError
 
 #: Largest neutrality residual that counts as neutral.
@@ -137,6 +137,8 @@ def _check(city: str, districts: int | None) -> None:
     problems = []
     if city != SYNTHETIC and posterior.is_twin(city):
         problems.append(f"{city}: a fitted twin has many cities; name the package it was fitted to")
+    elif city in PRESETS and city != SYNTHETIC:
+        problems.append(f"{city}: its setting has no neutral prior, on purpose")
     elif fault := city_fault(city):
         problems.append(fault)
     if city != SYNTHETIC and districts is not None:

@@ -28,6 +28,10 @@ _TILT = 0.05
 #: Multiples of the road budget that a city's planner compares.
 _ROADS = (0.6, 1.0, 1.6)
 _PLAN_YEARS = 30
+_FLOOR = (
+    "Dear floor space on the same land takes back what the row without agglomeration shows; the "
+    "band's lower end is about what the default strengths leave."
+)
 
 
 @dataclass(frozen=True)
@@ -185,7 +189,7 @@ def fact(size: Size, tick: Tick) -> Fact:
         ),
         measures=(
             _slope("output, agglomeration off", output[off], None, None),
-            _slope("output, agglomeration on", output[on], 1.02, 1.12),
+            _slope("output, agglomeration on", output[on], 1.02, 1.12, _FLOOR),
             _slope("output, on, people choose their city", output[free], 1.02, 1.15),
             _slope(
                 f"output, on, types sorted by size (tilt {_TILT:g})", output[sorted_], 1.02, 1.15

@@ -115,6 +115,16 @@ def test_the_study_is_a_city_by_name() -> None:
         presets.read("else")
 
 
+def test_the_study_has_no_neutral_prior(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["polislab", "model", "neutral", "study"])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 2
+    assert "no neutral prior" in capsys.readouterr().err
+
+
 def test_the_study_has_its_own_area_and_delay() -> None:
     """Districts of some 9 km2, one delay of .2 for every lever, roads as a total stock."""
     city = presets.cities(presets.STUDY, [0], 33)
