@@ -16,7 +16,14 @@ from torch import Tensor
 
 from envs.city.levers import LEVERS, SHAPES, Lever
 from envs.city.model import City
-from envs.city.sizes import DEPARTMENT_NAMES, PRIVATE, SECTOR_NAMES, SERVICE_NAMES, TYPES
+from envs.city.sizes import (
+    DEPARTMENT_NAMES,
+    PRIVATE,
+    SECTOR_NAMES,
+    SERVICE_NAMES,
+    TYPE_NAMES,
+    TYPES,
+)
 from envs.scenarios.city_v0 import CityV0
 
 #: Parts that ``city_v0`` may set apart.
@@ -24,6 +31,7 @@ PARTS: Mapping[str, tuple[str, ...]] = {
     "S": SECTOR_NAMES[:PRIVATE],
     "H": SERVICE_NAMES,
     "G": DEPARTMENT_NAMES,
+    "K": TYPE_NAMES,
 }
 #: Relative weights of types: one setting for all types moves nothing, so that the merged column
 #: tilts them from the lowest incomes to the highest.
@@ -134,7 +142,6 @@ def _cells(
     labels = {
         **PARTS,
         "D": tuple(f"district {i + 1}" for i in range(districts)),
-        "K": tuple(f"type {k + 1}" for k in range(TYPES)),
     }
     axes = SHAPES[lever.shape]
     tilted = lever.name in TILTED and "K" not in apart
