@@ -44,7 +44,7 @@ def toll_value(city: City, kappa_w: float, months: int = MONTHS) -> float:
 
 def solve(
     city: City,
-    start: tuple[float, float] = (0.008, 0.011),
+    start: tuple[float, float] = (0.011, 0.014),
     months: int = MONTHS,
     iterations: int = 6,
     progress: Callable[[], None] | None = None,

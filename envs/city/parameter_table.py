@@ -60,7 +60,7 @@ _BPR = "Bureau of Public Roads 1964"
 _HOUSEHOLDS = (
     Parameter("eps", 6.83, 3, 8, "-", _ARSW, "Frechet scale of workplace choice", "industry", checked=True),
     Parameter("ke", 0.07, 0.05, 0.10, "1/min", _ARSW, "commuting semi-elasticity kappa*eps", "travel", checked=True),
-    Parameter("kappa_w", 0.010, 0.001, 0.03, "1/min", "assumed near .009, where a toll without congestion costs what it raises; not solved with the rest: at v/c .3 a toll is worth .79 of a rebate", "experienced value of a minute in welfare", "households", solved=True),
+    Parameter("kappa_w", 0.0134, 0.001, 0.03, "1/min", "solved by `polislab model minutes`: where roads are empty a unit raised by a toll is worth a unit of rebate forgone; above the .0102 at which people choose (Ahlfeldt et al. 2015)", "experienced value of a minute in welfare", "households", solved=True),
     Parameter("housing_share", 0.25, 0.20, 0.40, "share", _ARSW, "housing share of net income (1 - beta)", "planning", checked=True),
     Parameter("efficiency", (0.6, 0.8, 1.0, 1.2, 1.6, 2.2), 0.1, 5, "eff. units", ASSUMED, "labour efficiency by type", "travel", "type"),
     Parameter("participation", 0.5, 0.1, 3, "share", ASSUMED, "workers per resident where jobs are not observed", "travel"),
