@@ -27,7 +27,9 @@ PRIVATE = SECTORS - 1
 PRIVATE_NAMES = SECTOR_NAMES[:PRIVATE]
 #: Sectors that the model treats by name: goods make freight and dirt, recruiting courts knowledge,
 #: local firms sell to residents. Sectors before the local one export, the last one is public.
-MANUFACTURING, KNOWLEDGE, LOCAL = map(SECTOR_NAMES.index, ("manufacturing", "knowledge", "local"))
+MANUFACTURING = SECTOR_NAMES.index("manufacturing")
+KNOWLEDGE = SECTOR_NAMES.index("knowledge")
+LOCAL = SECTOR_NAMES.index("local")
 SERVICES = len(SERVICE_NAMES)
 #: Services that the model treats by name: schools help children to rise.
 EDUCATION = SERVICE_NAMES.index("education")
