@@ -61,9 +61,9 @@ def test_a_list_is_seen_however_it_is_written() -> None:
 
 def test_the_local_and_the_public_sector_close_every_list() -> None:
     assert SECTOR_NAMES[-2:] == ("local", "public")
-    last = kinds.AT_HOME
-    mixed = sorted(reversed(SECTOR_TABLE), key=kinds._place)
-    assert tuple(row.name for row in mixed)[-2:] == last
+    public, *others = SECTOR_TABLE[-1], *SECTOR_TABLE[:-1]
+    again = sorted([public, *others], key=kinds._place)
+    assert tuple(row.name for row in again) == SECTOR_NAMES, "wherever a row stands"
 
 
 @pytest.mark.parametrize(
