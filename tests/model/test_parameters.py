@@ -62,6 +62,7 @@ ALLOWED: dict[tuple[str, str], str] = {
     ("treasury.py", "_LEAST"): "numerical floor",
     ("land.py", "taken"): "where a quotient is replaced by its series",
     ("welfare.py", "equally_distributed"): "where an exponent is taken for one",
+    ("geography.py", "_AS_NEAR"): "rounding of a distance",
     ("geography.py", "_SAMPLES"): "points of a straight route that are looked up",
     ("region.py", "_CLOSE"): "when two levels agree",
     ("streets.py", "_GAP"): "when the solver stops",
