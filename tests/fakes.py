@@ -86,7 +86,7 @@ class FakeCore:
             "planning": torch.zeros(self.num_envs, 1, 0, dtype=self.dtype),
             "boards": torch.cat([actions["boards"].abs(), actions["boards"] ** 2], -1),
         }
-        self._level += 0.1 * actions["planning"].mean((1, 2)).numpy()
+        self._level += 0.1 * actions["planning"].detach().mean((1, 2)).numpy()
         self._signal = self._drawn(np.arange(self.num_envs))
         self._clock += 1
         done = self._clock >= self.steps_per_episode

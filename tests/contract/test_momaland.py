@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 import pytest
-from momaland.test.api_test import api_test
 from momaland.utils.parallel_wrappers import CentraliseAgent, LinearizeReward
 
 import envs
 from envs.adapters.mo_parallel import GovernanceMOParallelEnv
+from experiments.checks import official
+from experiments.checks.check import Subject
 from tests.contract.cases import Case
 from tests.fakes import FakeCore
 
@@ -20,10 +20,7 @@ SMALL: dict[str, Any] = {"districts": 4, "cities": 1, "horizon": 9, "terminal": 
 
 
 def test_momaland_api(case: Case) -> None:
-    scenario, options = case
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        api_test(envs.mo_aec_env(scenario, **options), num_cycles=12)
+    official.momaland_api(Subject(*case))
 
 
 def test_the_documented_weights_give_the_scalar_reward(case: Case) -> None:
