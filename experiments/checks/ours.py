@@ -24,6 +24,25 @@ CROWD, ROW = 64, 37
 ROUNDING = 1e-9
 
 
+def made(subject: Subject) -> None:
+    """The core is made, and its groups say how wide its tensors are."""
+    env = subject.make(2)
+    names = [agent for group in env.groups for agent in group.agents]
+    assert len(set(names)) == len(names), "two agents share a name"
+    result = env.step(drawn(env, 0))
+    for group in env.groups:
+        expected = {
+            "observations": (2, group.size, len(group.observation_names)),
+            "rewards": (2, group.size),
+            "costs": (2, group.size, len(group.cost_names)),
+        }
+        for table, shape in expected.items():
+            found = tuple(getattr(result, table)[group.name].shape)
+            assert found == shape, f"{table} of {group.name}: {found}, expected {shape}"
+        assert len(group.budgets) == len(group.cost_names), f"{group.name}: a budget is missing"
+    assert tuple(result.info["state"].shape) == (2, env.state_size), "state has another size"
+
+
 def row_alone(subject: Subject) -> None:
     """Row i of 64 is the world of the same seed alone."""
     exact: dict[str, Any] = {"dtype": torch.float64, **_long(subject)}

@@ -6,6 +6,7 @@ from experiments.checks import official, ours
 from experiments.checks.check import Check
 
 CHECKS = (
+    Check("polislab", "is made as its groups say", ours.made),
     Check("PettingZoo", "parallel_api_test", official.pettingzoo_parallel),
     Check("PettingZoo", "api_test (AEC)", official.pettingzoo_aec),
     Check("PettingZoo", "seed tests", official.pettingzoo_seeds),

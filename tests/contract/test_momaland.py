@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -79,3 +80,10 @@ def test_a_central_agent_of_momaland_sums_the_vectors() -> None:
         {agent: np.full(apart.action_space(agent).shape, 0.2) for agent in apart.agents}
     )
     assert joint == pytest.approx(np.sum(list(rewards.values()), axis=0), rel=1e-5)
+
+
+def test_a_missing_library_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "envs.adapters.mo_parallel")
+    monkeypatch.setitem(sys.modules, "momaland.utils.conversions", None)
+    with pytest.raises(ImportError, match=r"pip install polislab\[momaland\]"):
+        envs.mo_parallel_env("city_v0")

@@ -72,6 +72,10 @@ def far_sight(core: Any, result: StepResult) -> StepResult:
     return replace(result, observations={n: o * 1e6 for n, o in result.observations.items()})
 
 
+def narrow(core: Any, result: StepResult) -> StepResult:
+    return replace(result, observations={n: o[..., 1:] for n, o in result.observations.items()})
+
+
 def patch(monkeypatch: pytest.MonkeyPatch, kind: type[FakeCore]) -> None:
     monkeypatch.setattr(registry, "make", lambda scenario, **options: kind(**options))
 
@@ -97,6 +101,7 @@ def test_a_good_core_passes_every_check(monkeypatch: pytest.MonkeyPatch) -> None
         (not_a_number, ours.gradients, "are not finite"),
         (negative_cost, ours.bounds, "cost boards at action"),
         (far_sight, ours.bounds, "sees beyond bounds"),
+        (narrow, ours.made, "observations of planning: (2, 1, 2), expected (2, 1, 3)"),
         (detached, ours.gradients, "do not depend on the actions of planning"),
         (not_a_number, official.sb3_vector, "nan"),
         (not_a_number, official.momaland_api, None),
