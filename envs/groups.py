@@ -39,7 +39,9 @@ class StepResult:
     terminated, truncated: Tensor [B] bool
     info: of the step just made, before any reset: "final_observations" (like observations,
         valid where done), "state" Tensor [B, S], "welfare" and "indicators" dict[str,
-        Tensor [B]], "welfare_by_type" Tensor [B, K], "welfare_by_district" Tensor [B, D]
+        Tensor [B]], "welfare_by_type" Tensor [B, K], "welfare_by_district" Tensor [B, D];
+        the parts of the rewards, (1 - w) whole + w goal with the governors' `local_weight` w:
+        "whole" Tensor [B], "goals" group -> Tensor [B, n]
     """
 
     observations: Mapping[str, Tensor]
