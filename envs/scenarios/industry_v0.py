@@ -12,8 +12,8 @@ class IndustryV0(Offices):
     """Industry alone: what the city takes from firms and workers and what it gives them.
 
     The tax office sets income tax, business tax by sector and audits; each agency subsidises the
-    capital of its own sector; the skills office spends on research, training and talent, and holds
-    whatever else industry does. ``own`` is the sector of an agency.
+    capital of its sector (``own``); the skills office spends on research, training and talent, and
+    holds whatever else industry does.
     """
 
     block = "industry"

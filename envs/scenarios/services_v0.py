@@ -11,9 +11,9 @@ from envs.scenarios.offices import Office, Offices
 class ServicesV0(Offices):
     """Public services alone: what is offered, to whom, and at what price.
 
-    The directorates of education, health, safety and culture set staff, facilities and fee of their
-    service; the social office sets rebates by household type and who comes first (``targeting``,
-    positive: low incomes), and whatever else services hold. ``own`` is the service of a directorate.
+    The directorates of education, health, safety and culture set staff, facilities and fee of
+    their service (``own``); the social office sets rebates by household type and who comes first
+    (``targeting``, positive: low incomes), and whatever else services hold.
     """
 
     block = "services"
