@@ -84,14 +84,15 @@ class Offices(Scenario):
     """Options of a scenario with one live block.
 
     Attributes:
-        others: what the other blocks do: "frozen", they stand still at the first month; "rule",
-            they follow constant elasticities (``envs.city.rules``); "replay", they do what they
-            do under the status quo in the same weather, whatever is governed; "live".
+        others: what the other blocks do: "replay", what they do under the status quo in the
+            same weather, whatever is governed; "frozen", they stand still at the first month (no
+            weather reaches services and infrastructure then but a crisis); "rule", they follow
+            constant elasticities (``envs.city.rules``); "live".
         coupling: strength in [0, 1] of the other blocks' live response; 0 is ``others`` in
             full, 1 is "live".
     """
 
-    others: str = "frozen"
+    others: str = "replay"
     coupling: float = 0.0
 
     block: ClassVar[str]

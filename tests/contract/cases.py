@@ -16,8 +16,7 @@ Case = tuple[str, dict[str, Any]]
 #: Ten steps an episode.
 TEN_STEPS = {"horizon": 30, "months_per_step": 3}
 
-#: Two cities, since no shock reaches some blocks while the others are frozen.
-SMALL = {"city": "synthetic", "districts": 4, "cities": 2}
+SMALL = {"city": "synthetic", "districts": 4, "cities": 1}
 #: Scenarios that are checked on more than one small city.
 LARGER: dict[str, tuple[dict[str, Any], ...]] = {
     "city_v0": ({"city": "synthetic", "districts": 9}, {"city": "london"}),

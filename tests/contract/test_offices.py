@@ -128,7 +128,7 @@ def test_live_it_is_city_v0(scenario: str) -> None:
 
 
 def test_frozen_others_keep_their_state_and_the_block_moves(scenario: str) -> None:
-    env = make(scenario, dynamics="crisis", chance=1.0)
+    env = make(scenario, others="frozen", dynamics="crisis", chance=1.0)
     before = {block: state(env, block) for block in GOVERNORS}
     for step in range(3):
         env.step(actions(env, step))
@@ -272,7 +272,7 @@ def test_levers_move_what_they_should(
 ) -> None:
     """With the other blocks frozen, after four years."""
     budget = "pooled" if agent == "finance" else "soft"
-    env = make(name, dynamics="steady", months_per_step=12, budget=budget)
+    env = make(name, others="frozen", dynamics="steady", months_per_step=12, budget=budget)
     group = next(group for group in env.groups if agent in group.agents)
     place = group.agents.index(agent)
     asked = quiet(env)
