@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from envs.city.demography import age
-from envs.city.levers import LEVERS
+from envs.city.levers import LEVERS, Lever, Policy
 from envs.city.sizes import TYPE_NAMES
 from envs.scene import Scene
 
@@ -50,14 +50,20 @@ class Terms:
     """What a cost is worked out for.
 
     limits: value of every limit. years: ``[B]`` since the start of the episode. levers: of the
-    group that carries the cost. local: values by district ``[B, D]`` where there are any, else
-    of the whole city ``[B]``.
+    group that carries the cost. axis: what its agents are, one a cell: "district", "service" or
+    "private"; values are by agent ``[B, n]`` where a cost can be told apart so, else of the
+    whole city ``[B]``.
     """
 
     limits: Mapping[str, float]
     years: Tensor
     levers: tuple[str, ...]
-    local: bool
+    axis: str = ""
+
+    @property
+    def local(self) -> bool:
+        """Whether the agents are the districts."""
+        return self.axis == "district"
 
     def mean(self, values: Tensor, weights: Tensor) -> Tensor:
         """District values ``[B, D]`` as they are, or their weighted mean over the city ``[B]``."""
@@ -116,7 +122,10 @@ def _service_minimum(scene: Scene, terms: Terms) -> Tensor:
     short = (
         softplus((terms.limits["quality_minimum"] - scene.flows.services.access) / width) * width
     )
-    return terms.mean(short.sum(-1), scene.flows.residents.people.sum(-1))
+    people = scene.flows.residents.people.sum(-1)
+    if terms.axis == "service":
+        return (short * people.unsqueeze(-1)).sum(1) / people.sum(-1, keepdim=True)
+    return terms.mean(short.sum(-1), people)
 
 
 def _displacement(scene: Scene, terms: Terms) -> Tensor:
@@ -146,8 +155,8 @@ def _volatility(scene: Scene, terms: Terms) -> Tensor:
 
 def _intervention(scene: Scene, terms: Terms) -> Tensor:
     levers, limits = [LEVERS[name] for name in terms.levers], terms.limits
-    asked = [_cells(scene.flows.fiscal.announced[name], terms) for name in terms.levers]
-    in_force = [_cells(scene.flows.fiscal.policy[name], terms) for name in terms.levers]
+    asked = [_cells(lever, scene.flows.fiscal.announced, terms) for lever in levers]
+    in_force = [_cells(lever, scene.flows.fiscal.policy, terms) for lever in levers]
     sizes = [cells.shape[-1] for cells in asked]
     wanted, now = torch.cat(asked, -1), torch.cat(in_force, -1)
     of = torch.repeat_interleave(torch.tensor(sizes, device=wanted.device))
@@ -167,9 +176,13 @@ def _intervention(scene: Scene, terms: Terms) -> Tensor:
     return (effort + limits["weight_count"] * count).sum(-1)
 
 
-def _cells(setting: Tensor, terms: Terms) -> Tensor:
-    """Cells of a lever ``[B, cells]``, or ``[B, D, cells]`` of each district."""
-    return setting.reshape(*setting.shape[: 2 if terms.local else 1], -1)
+def _cells(lever: Lever, policy: Policy, terms: Terms) -> Tensor:
+    """Cells of a lever ``[B, cells]``, or ``[B, n, cells]`` of each agent."""
+    setting = policy[lever.name]
+    if not terms.axis:
+        return setting.reshape(setting.shape[0], -1)
+    agents = setting.movedim(1 + lever.shape.split(",").index(terms.axis), 1)
+    return agents.reshape(*agents.shape[:2], -1)
 
 
 LIMITS: dict[str, Limit] = {

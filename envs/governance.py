@@ -8,6 +8,7 @@ a twin row under the status quo and the same shocks; welfare counts against the 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -75,7 +76,9 @@ class GovernanceEnv:
 
         cast = city.to(dtype, device)
         by_costates = scenario.terminal == "costates"
-        prices = tree.to(shadow_prices(city) if by_costates else city.start, dtype, device)
+        boundary = scenario.boundary()
+        stocks = shadow_prices(city, boundary=boundary) if by_costates else city.start
+        prices = tree.to(stocks, dtype, device)
         if city.rows > 1:
             index = (torch.arange(num_envs) + seed) % city.rows
             cast, prices = cast.select(index), tree.take(prices, index)
@@ -91,6 +94,7 @@ class GovernanceEnv:
                 self._start, {}, no_shocks(like.shape[0], like.shape[1], like)
             )
             self._first = self._quiet_flows(flows)
+            self._held = partial(boundary.held, self._first, governed=num_envs)
             self._start_values = {
                 name: x[:num_envs]
                 for name, x in first_values(self._model, self._start, self._first).items()
@@ -172,7 +176,12 @@ class GovernanceEnv:
         for month in range(self.months_per_step):
             shocks = tree.tree_map(lambda x: torch.cat([x, x]), self._dynamics.advance())
             self._state, self._flows = self._model.step(
-                self._state, requested, shocks, self.options.budget, self.num_envs
+                self._state,
+                requested,
+                shocks,
+                self.options.budget,
+                self.num_envs,
+                self._held(self._flows),
             )
             self._publication.publish(self._model, self._state, self._flows)
             now = welfare.evaluate(self._model, self._reference, self._flows)
@@ -276,6 +285,8 @@ class GovernanceEnv:
                     self.options.budget,
                     lasting(self._shocks),
                     "total",
+                    self._flows,
+                    self._held,
                 ).welfare
                 / self._reference.total
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from functools import lru_cache
+from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -15,12 +16,9 @@ from envs.governance import GovernanceEnv
 from envs.loading import load_city
 from envs.scenario import Scenario
 from envs.scenario import build as build_scenario
-from envs.scenarios.city_v0 import CityV0
-from envs.scenarios.districts_v0 import DistrictsV0
+from envs.scenarios import ENTRY_POINTS, SCENARIOS
 from envs.twin import posterior
 
-SCENARIOS: dict[str, type[Scenario]] = {"city_v0": CityV0, "districts_v0": DistrictsV0}
-ENTRY_POINTS = "polislab.scenarios"
 DEFAULT_DISTRICTS = presets.Preset.districts
 DEFAULT_CITIES = 16
 #: Seeds of different blocks of this size lead to different synthetic cities: evaluation seeds
@@ -31,10 +29,27 @@ CityLike = str | os.PathLike[str] | City
 
 
 def scenarios() -> dict[str, type[Scenario]]:
-    """Scenarios of this package and of installed packages that offer some."""
-    found = dict(SCENARIOS)
+    """Scenarios of this package and of installed packages that offer some.
+
+    Raises:
+        ValueError: what a package offers is no scenario, or takes a name of this package.
+    """
+    found: dict[str, type[Scenario]] = {
+        name: getattr(import_module(f"envs.scenarios.{name}"), kind)
+        for name, kind in SCENARIOS.items()
+    }
+    problems = []
     for point in entry_points(group=ENTRY_POINTS):
-        found[point.name] = point.load()
+        offered = point.load()
+        where = f"entry point {ENTRY_POINTS}: {point.name} = {point.value}"
+        if point.name in SCENARIOS:
+            problems.append(f"{where}: the name is taken")
+        elif not (isinstance(offered, type) and issubclass(offered, Scenario)):
+            problems.append(f"{where}: expected a subclass of envs.scenario.Scenario")
+        else:
+            found[point.name] = offered
+    if problems:
+        raise ValueError("; ".join(problems))
     return found
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from torch import Tensor
 
 from envs import costs
+from envs.city.boundary import Boundary
 from envs.city.dynamics import PRESETS
 from envs.city.levers import LEVERS, Policy
 from envs.city.model import City
@@ -95,15 +96,20 @@ class Scenario:
         """Budgets of constraint costs."""
         return tuple(self.cost_budgets.get(name, costs.COSTS[name].budget) for name in names)
 
-    def terms(self, scene: Scene, levers: Sequence[str], local: bool = False) -> costs.Terms:
+    def terms(self, scene: Scene, levers: Sequence[str], axis: str = "") -> costs.Terms:
         """What the costs of a group that holds ``levers`` are worked out for.
 
         Args:
-            local: the agents of the group are the districts.
+            axis: what the agents of the group are, one a cell: "district", "service" or
+                "private" (sector); "" for one agent.
         """
         limits = {name: limit.default for name, limit in costs.LIMITS.items()}
         years = scene.elapsed * (self.horizon / 12)
-        return costs.Terms(limits | self.cost_limits, years, tuple(levers), local)
+        return costs.Terms(limits | self.cost_limits, years, tuple(levers), axis)
+
+    def boundary(self) -> Boundary:
+        """Blocks that do not respond, and what supplies their ports instead (default: none)."""
+        return Boundary()
 
     def groups(self, city: City) -> tuple[Group, ...]:
         """The groups of governors of this scenario in a city."""

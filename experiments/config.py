@@ -143,6 +143,9 @@ def _load(
 ) -> Config:
     groups = [entry for entry in overrides if entry.key_or_group in GROUPS]
     composed = _compose(name, [t for entry in groups if (t := _choice(entry, problems))])
+    for entry in groups:
+        if entry.key_or_group == "scenario" and (offered := _offered(entry.value())):
+            OmegaConf.update(composed, "scenario", offered, merge=False, force_add=True)
     chosen = {entry.key_or_group for entry in groups}
     for key, value in (base or {}).items():
         if key not in chosen:
@@ -158,11 +161,28 @@ def _load(
 
 
 def _choice(override: Override, problems: list[str]) -> str | None:
+    """What Hydra composes for a choice; nothing where it has no file."""
     group, value = str(override.key_or_group), override.value()
-    if value not in choices(group):
-        problems.append(f"{group}: unknown choice {value!r}; {closest(str(value), choices(group))}")
-        return None
-    return f"{group}={value}"
+    known = choices(group)
+    if value in known:
+        return f"{group}={value}"
+    if group == "scenario":
+        from envs.registry import scenario_ids
+
+        known = list(scenario_ids())
+    if value not in known:
+        problems.append(f"{group}: unknown choice {value!r}; {closest(str(value), known)}")
+    return None
+
+
+def _offered(name: Any) -> dict[str, Any]:
+    """Options at their defaults of a scenario of another package, which brings no file."""
+    from envs.registry import scenarios
+
+    if name in choices("scenario") or name not in scenarios():
+        return {}
+    default = scenarios()[name]()
+    return {"id": name} | {field.name: getattr(default, field.name) for field in fields(default)}
 
 
 def _compose(name: str, overrides: Sequence[str]) -> DictConfig:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
@@ -41,31 +43,53 @@ def describe(name: str, city: str) -> dict[str, Records]:
     if city == SYNTHETIC:
         options |= {"districts": DEFAULT_DISTRICTS, "cities": 1}
     env = envs.make(name, city=city, **options)
+    return {
+        "governors": [
+            {
+                "group": group.name,
+                "agents": list(group.agents),
+                "levers": list(group.action_names),
+                "observations": list(group.observation_names),
+            }
+            for group in env.groups
+        ],
+        "constraint costs": _costs(env),
+        "limits (option cost_limits)": _limits(env),
+        "options": _options(known[name]),
+    }
+
+
+def about(name: str) -> str:
+    """The description of a scenario: its docstring up to the table of attributes."""
+    text = (inspect.getdoc(scenarios()[name]) or "").partition("\nAttributes:")[0]
+    return " ".join(text.split()).replace("``", "")
+
+
+def _costs(env: Any) -> Records:
     today = _today(env)
-    governors = [
-        {
-            "group": group.name,
-            "agents": str(len(group.agents)),
-            "observations": list(group.observation_names),
-            "levers": list(group.action_names),
-        }
-        for group in env.groups
-    ]
-    carriers = {name: [group for group in env.groups if name in group.cost_names] for name in COSTS}
-    costs = [
-        {
-            "cost": name,
-            "group": [group.name for group in groups],
-            "budget": float(groups[0].budgets[groups[0].cost_names.index(name)]),
-            "today": sum(today[group.name][name] for group in groups) / len(groups),
-            "unit": COSTS[name].unit,
-            "formula": COSTS[name].formula,
-        }
-        for name, groups in carriers.items()
-        if groups
-    ]
-    used = {limit for name, groups in carriers.items() if groups for limit in COSTS[name].limits}
-    limits = [
+    carried = {name for group in env.groups for name in group.cost_names}
+    records = []
+    for name in (*(x for x in COSTS if x in carried), *sorted(carried - set(COSTS))):
+        groups = [group for group in env.groups if name in group.cost_names]
+        known = COSTS.get(name)
+        budgets = groups[0].budgets
+        records.append(
+            {
+                "cost": name,
+                "group": [group.name for group in groups],
+                "budget": float(budgets[groups[0].cost_names.index(name)]) if budgets else "none",
+                "today": sum(today[group.name][name] for group in groups) / len(groups),
+                "unit": known.unit if known else "",
+                "formula": known.formula if known else "",
+            }
+        )
+    return records
+
+
+def _limits(env: Any) -> Records:
+    carried = {name for group in env.groups for name in group.cost_names if name in COSTS}
+    used = {limit for name in carried for limit in COSTS[name].limits}
+    return [
         {
             "limit": limit.name,
             "value": float(limit.default),
@@ -77,17 +101,29 @@ def describe(name: str, city: str) -> dict[str, Records]:
         for limit in LIMITS.values()
         if limit.name in used
     ]
-    default = known[name]()
-    choices = [
-        {"option": field.name, "default": str(getattr(default, field.name))}
+
+
+def _options(kind: type) -> Records:
+    default, meanings = kind(), _meanings(kind)
+    return [
+        {
+            "option": field.name,
+            "default": str(getattr(default, field.name)),
+            "meaning": meanings.get(field.name, ""),
+        }
         for field in fields(default)
     ]
-    return {
-        "governors": governors,
-        "constraint costs": costs,
-        "limits (option cost_limits)": limits,
-        "options": choices,
-    }
+
+
+def _meanings(kind: type) -> dict[str, str]:
+    """What the docstrings of a scenario and of what it extends say of its options."""
+    found: dict[str, str] = {}
+    for one in reversed(kind.__mro__):
+        table = inspect.cleandoc((one.__doc__ or "").partition("Attributes:")[2])
+        for entry in re.split(r"\n(?=\w+: )", table):
+            name, _, meaning = entry.partition(": ")
+            found[name] = " ".join(meaning.split()).replace("``", "")
+    return found
 
 
 def subject(name: str, city: str, settings: Sequence[str]) -> Subject:

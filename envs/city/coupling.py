@@ -18,9 +18,8 @@ from envs.city import tree, welfare
 from envs.city.model import City, CityState, Flows
 from envs.city.shocks import Shocks, no_shocks
 from envs.city.valuation import discount_factor
-from envs.city.wiring import BLOCKS, WRITERS, Held, ports_of
+from envs.city.wiring import BLOCKS, MODES, WRITERS, Held, ports_of
 
-MODES = ("live", "frozen", "rule", "replay")
 #: Blocks whose interaction is measured; the treasury couples them and stays live.
 COUPLED: tuple[str, ...] = tuple(block for block in BLOCKS if block != "treasury")
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from envs.city import details
 from envs.city.indicators import INDICATORS, Formula, Indicator
 from envs.city.lifecycle import LIFE_CYCLE
 from envs.city.model import City, CityState, Flows
@@ -25,8 +26,6 @@ TREASURY = "treasury"
 REVISION = 12
 #: Share of the first release's error that a revision leaves.
 REVISED_ERROR = 1 / 3
-
-_LOW_INCOMES = 2
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ class Series:
 def _undercount(c: City, s: CityState, f: Flows) -> Tensor:
     """Share of residents counted: low incomes are missed."""
     people = f.residents.people
-    missed = c.parameters.bd.undercount * people[..., :_LOW_INCOMES].sum(-1)
+    missed = c.parameters.bd.undercount * people[..., :details.LOW_INCOMES].sum(-1)
     return 1 - missed / people.sum(-1)
 
 
@@ -100,12 +99,12 @@ SERIES: dict[str, Series] = {
         Series("population", "planning", "district, type", 12, 12, 0.02, ("population",), bias="undercount", source=_MODEL_7),
         Series("prices", "planning", "district", 1, 2, 0.03, ("rent", "rent_share", "property_value"), source=_MODEL_7),
         Series("permits", "planning", "district", 1, 1, 0.02, ("permits", "completions", "floor_per_head"), source=_MODEL_7),
-        Series("jobs", "industry", "district, sector", 3, 5, 0.02, ("jobs", "wage_bill"), bias="evasion", source=_MODEL_7),
-        Series("accounts", "industry", "district, sector", 3, 5, 0.03, ("output", "capital")),
-        Series("incomes", "industry", "district", 12, 12, 0.03, ("income", "low_income_share")),
+        Series("jobs", "industry", "district, sector", 3, 5, 0.02, ("jobs", "wage_bill", *details.names("labour_")), bias="evasion", source=_MODEL_7),
+        Series("accounts", "industry", "district, sector", 3, 5, 0.03, ("output", "capital", *details.names("output_"), *details.names("capital_"))),
+        Series("incomes", "industry", "district", 12, 12, 0.03, ("income", "income_low", "low_income_share")),
         Series("labour", "industry", "city", 3, 3, 0.05, ("unemployment",), missing=0.02),
         Series("audits", "industry", "-", 12, 12, 0.20, ("evasion",), coverage=0.0, source="MODEL section 5(11): evasion shows in revenue only"),
-        Series("services", "services", "district, service", 1, 2, 0.03, (*(f"quality_{name}" for name in SERVICE_NAMES), "service_load", "staff"), missing=0.02, source=_MODEL_7),
+        Series("services", "services", "district, service", 1, 2, 0.03, (*(f"quality_{name}" for name in SERVICE_NAMES), "service_load", *details.names("load_"), "staff"), missing=0.02, source=_MODEL_7),
         Series("complaints", "services", "district", 1, 0, 0.0, ("complaints",), bias="voice", source=_MODEL_7),
         Series("traffic", "infrastructure", "road", 1, 1, 0.05, ("traffic", "congestion", "commute_time"), coverage=0.4, missing=0.05, source=_MODEL_7),
         Series("transit", "infrastructure", "city", 1, 1, 0.01, ("transit_trips",), source=_MODEL_7),
@@ -164,7 +163,7 @@ BULLETIN: dict[str, Indicator] = {
     )
 }
 
-FIGURES: dict[str, Indicator] = {**LIFE_CYCLE, **BULLETIN, **INDICATORS}
+FIGURES: dict[str, Indicator] = {**LIFE_CYCLE, **BULLETIN, **details.DETAILS, **INDICATORS}
 
 
 def indicator_of(figure: str) -> Indicator:

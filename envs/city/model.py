@@ -46,7 +46,7 @@ from envs.city.ports import (
     Value,
 )
 from envs.city.shocks import Shocks
-from envs.city.wiring import Held, Wiring
+from envs.city.wiring import Supply, Wiring
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,7 @@ class City:
         shocks: Shocks,
         mode: str = "pooled",
         governed: int | None = None,
-        held: Mapping[str, Held] | None = None,
+        held: Mapping[str, Supply] | None = None,
     ) -> tuple[CityState, Flows]:
         """Advance one month.
 
@@ -169,8 +169,8 @@ class City:
             mode: how the treasury rations requests (``treasury.MODES``).
             governed: number of leading rows that ``requested`` covers (default: all); the
                 levers of the others stay as they are in force.
-            held: ports that are frozen, ruled or replayed (``envs.city.coupling``); a block
-                whose ports are all held keeps its state.
+            held: ports that are frozen, ruled or replayed (``envs.city.coupling``,
+                ``envs.city.boundary``); a block whose ports are all held keeps its state.
 
         Returns:
             The next state and the ports of the month.
@@ -272,27 +272,54 @@ class City:
             ),
         )
         after = CityState(
-            planning=planning.advance(
-                state.planning, f.planning, p, ground, market, income, use, value, fiscal, shocks
-            )
-            if port.moves("planning")
-            else state.planning,
-            industry=industry.advance(
-                state.industry, f.industry, p, market, offers, shopping, fiscal, settlement, shocks
-            )
-            if port.moves("industry")
-            else state.industry,
-            services=services.advance(state.services, f.services, p, use, fiscal, settlement)
-            if port.moves("services")
-            else state.services,
-            infrastructure=infrastructure.advance(
-                state.infrastructure, f.infrastructure, g, p, traffic, fiscal, settlement
-            )
-            if port.moves("infrastructure")
-            else state.infrastructure,
-            treasury=treasury.advance(public, p, fiscal, settlement)
-            if port.moves("treasury")
-            else state.treasury,
+            planning=port.after(
+                "planning",
+                state.planning,
+                lambda: planning.advance(
+                    state.planning,
+                    f.planning,
+                    p,
+                    ground,
+                    market,
+                    income,
+                    use,
+                    value,
+                    fiscal,
+                    shocks,
+                ),
+            ),
+            industry=port.after(
+                "industry",
+                state.industry,
+                lambda: industry.advance(
+                    state.industry,
+                    f.industry,
+                    p,
+                    market,
+                    offers,
+                    shopping,
+                    fiscal,
+                    settlement,
+                    shocks,
+                ),
+            ),
+            services=port.after(
+                "services",
+                state.services,
+                lambda: services.advance(state.services, f.services, p, use, fiscal, settlement),
+            ),
+            infrastructure=port.after(
+                "infrastructure",
+                state.infrastructure,
+                lambda: infrastructure.advance(
+                    state.infrastructure, f.infrastructure, g, p, traffic, fiscal, settlement
+                ),
+            ),
+            treasury=port.after(
+                "treasury",
+                state.treasury,
+                lambda: treasury.advance(public, p, fiscal, settlement),
+            ),
         )
         return after, Flows(**port.ports)
 

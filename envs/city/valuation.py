@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from envs.city import tree, welfare
+from envs.city.boundary import Boundary
 from envs.city.levers import BUDGET_LINES, LEVERS, Policy, baseline_policy
 from envs.city.model import City, CityState, Flows
 from envs.city.shocks import Shocks, no_shocks
 from envs.city.sizes import PRIVATE_NAMES, SERVICE_NAMES
+from envs.city.wiring import Supply
 
 MONTHS = 360
 _SEGMENT = 12
@@ -26,6 +30,8 @@ CELLS: dict[str, tuple[str, ...]] = {
 }
 
 Request = Callable[[int], Mapping[str, Tensor]]
+#: Ports of the month before -> what is held in a month.
+Supplies = Callable[[Flows], Mapping[str, Supply]]
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,8 @@ def present_value(
     mode: str = "pooled",
     shocks: Shocks | None = None,
     measure: str = "incumbents",
+    last: Flows | None = None,
+    supplies: Supplies | None = None,
 ) -> PresentValue:
     """Discounted welfare and public cost of holding ``requested`` for ever.
 
@@ -58,17 +66,20 @@ def present_value(
 
     Args:
         shocks: held for ever; default none. measure: a population measure of ``Welfare``.
+        last, supplies: ports of the month before, and what is held after it (default: nothing).
     """
     rows, districts = state.planning.home_rent.shape
     frozen = shocks or no_shocks(rows, districts, state.planning.home_rent)
 
-    def year(start: CityState) -> tuple[CityState, Tensor, Tensor]:
+    def year(start: CityState, ports: Flows | None) -> tuple[Any, ...]:
         gains, costs = [], []
         for _ in range(_SEGMENT):
-            start, flows = city.step(start, requested, frozen, mode)
+            held = supplies(ports) if supplies and ports else None
+            start, flows = city.step(start, requested, frozen, mode, held=held)
+            ports = flows if supplies else None
             gains.append(getattr(welfare.evaluate(city, ref, flows), measure) * ref.total)
             costs.append(flows.settlement.spending - flows.settlement.revenue)
-        return start, torch.stack(gains), torch.stack(costs)
+        return start, ports, torch.stack(gains), torch.stack(costs)
 
     beta = discount_factor(city)
     total_w = total_c = torch.zeros_like(state.treasury.debt)
@@ -76,9 +87,9 @@ def present_value(
     powers = beta ** torch.arange(_SEGMENT, dtype=beta.dtype, device=beta.device).unsqueeze(-1)
     for _ in range(months // _SEGMENT):
         if torch.is_grad_enabled():
-            state, gains, costs = checkpoint(year, state, use_reentrant=False)
+            state, last, gains, costs = checkpoint(year, state, last, use_reentrant=False)
         else:
-            state, gains, costs = year(state)
+            state, last, gains, costs = year(state, last)
         total_w = total_w + weight * (powers * gains).sum(0)
         total_c = total_c + weight * (powers * costs).sum(0)
         weight = weight * beta**_SEGMENT
@@ -248,17 +259,26 @@ def mechanical_costs(city: City, months: int = MONTHS) -> dict[str, Tensor]:
     return values
 
 
-def costates(city: City, ref: welfare.Reference, months: int = MONTHS) -> CityState:
+def costates(
+    city: City, ref: welfare.Reference, months: int = MONTHS, boundary: Boundary | None = None
+) -> CityState:
     """Gradient of the present value of welfare with respect to every state at the baseline.
 
     The shadow price of each stock and belief under the one treasury and the status quo,
     k$ of present value per unit of state; a tree shaped like the state, one row a city.
+
+    Args:
+        boundary: which blocks do not respond (default: all do).
     """
     start = tree.tree_map(lambda x: x.detach().clone().requires_grad_(True), city.initial())
     rows = start.treasury.debt.shape[0]
     like = start.planning.home_rent
     base = baseline_policy(rows, city.districts, like.dtype, like.device)
-    value = present_value(city, start, ref, base, months)
+    last = supplies = None
+    if boundary is not None and not boundary.open:
+        _, last = city.step(city.initial(), {}, no_shocks(rows, like.shape[1], like))
+        supplies = partial(boundary.quiet.held, last)
+    value = present_value(city, start, ref, base, months, last=last, supplies=supplies)
     named = list(tree.leaves(start))
     grads = torch.autograd.grad(value.welfare.sum(), [x for _, x in named], allow_unused=True)
     shadow = iter(
@@ -267,19 +287,23 @@ def costates(city: City, ref: welfare.Reference, months: int = MONTHS) -> CitySt
     return tree.tree_map(lambda _: next(shadow), start)
 
 
-_PRICES: dict[int, tuple[City, CityState]] = {}
-_KEPT = 8
+_PRICES: dict[tuple[int, Boundary], tuple[City, CityState]] = {}
+_KEPT = 32
 
 
-def shadow_prices(city: City, months: int = 240) -> CityState:
-    """Co-states as months of income per unit of state, computed once per city and process."""
-    known = _PRICES.get(id(city))
+def shadow_prices(city: City, months: int = 240, boundary: Boundary | None = None) -> CityState:
+    """Co-states as months of income per unit of state.
+
+    They are computed once per city, boundary and process.
+    """
+    edge = Boundary() if boundary is None or boundary.open else boundary.quiet
+    known = _PRICES.get((id(city), edge))
     if known is None:
         ref = welfare.reference(city)
         with torch.enable_grad():
-            prices = costates(city, ref, months)
+            prices = costates(city, ref, months, edge)
         scaled = tree.tree_map(lambda x: x / ref.total.reshape(-1, *(1,) * (x.dim() - 1)), prices)
         while len(_PRICES) >= _KEPT:
             _PRICES.pop(next(iter(_PRICES)))
-        known = _PRICES[id(city)] = (city, scaled)
+        known = _PRICES[id(city), edge] = (city, scaled)
     return known[1]

@@ -6,11 +6,15 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
+import torch
 from torch import Tensor
 
 from envs.city import tree
 
 T = TypeVar("T")
+
+#: Where a port may come from.
+MODES = ("live", "frozen", "rule", "replay")
 
 #: Port -> what writes it. Travel, households and valuation are pure functions
 #: that no block owns.
@@ -48,10 +52,38 @@ class Held:
     coupling: float = 0.0
 
 
+@dataclass(frozen=True)
+class Paired:
+    """A port that the leading rows take from the rows behind them, where it is live.
+
+    Attributes:
+        leading: number of rows that follow; row i follows row ``leading + i``.
+        coupling: strength of the followers' own live port in [0, 1].
+    """
+
+    leading: int
+    coupling: float = 0.0
+
+    def follow(self, live: T) -> T:
+        """A tree of rows ``[2 leading, ...]`` whose leading rows follow; shared rows stay."""
+
+        def pair(x: Tensor) -> Tensor:
+            if x.shape[0] == 1:
+                return x
+            own, other = x[: self.leading], x[self.leading :]
+            return torch.cat([other + self.coupling * (own - other), other])
+
+        return tree.tree_map(pair, live)
+
+
+#: How a port is supplied that is not fully live.
+Supply = Held | Paired
+
+
 class Wiring:
     """The ports of one month as they are written."""
 
-    def __init__(self, held: Mapping[str, Held]) -> None:
+    def __init__(self, held: Mapping[str, Supply]) -> None:
         self.ports: dict[str, Any] = {}
         self._held = held
 
@@ -60,6 +92,8 @@ class Wiring:
         held = self._held.get(name)
         if held is None or held.coupling >= 1:
             port = live()
+        elif isinstance(held, Paired):
+            port = held.follow(live())
         else:
             value = held.value(self.ports) if callable(held.value) else held.value
             port = cast(T, value)
@@ -68,13 +102,19 @@ class Wiring:
         self.ports[name] = port
         return port
 
-    def moves(self, block: str) -> bool:
-        """Whether a block's own state matters: some port it writes is live, at least in part."""
-        return any(
-            name not in self._held or self._held[name].coupling > 0
-            for name, writer in WRITERS.items()
-            if writer == block
-        )
+    def after(self, block: str, before: T, advance: Callable[[], T]) -> T:
+        """The next state of a block.
+
+        It stays as it is where every port that the block writes is held, since nobody asks for
+        it, and is the other row's where every port follows another row.
+        """
+        supplies = [self._held.get(name) for name in ports_of((block,))]
+        outside = [x for x in supplies if x is not None and x.coupling == 0]
+        pairs = [x for x in outside if isinstance(x, Paired)]
+        if len(outside) == len(supplies) and not pairs:
+            return before
+        state = advance()
+        return pairs[0].follow(state) if len(pairs) == len(supplies) else state
 
 
 def _towards(strength: float) -> Callable[[Tensor, Tensor], Tensor]:

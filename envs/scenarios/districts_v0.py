@@ -17,8 +17,10 @@ from envs.city.sizes import SERVICE_NAMES
 from envs.groups import Group
 from envs.scenario import Scenario, Scene, scaled
 from envs.scenarios.observables import (
+    PLACE,
     against_twin,
     figure_columns,
+    place_columns,
     revised,
 )
 from envs.view import View
@@ -37,7 +39,6 @@ _LOCAL = (
     "congestion",
     "road_condition",
 )
-_PLACE = ("share_people", "share_jobs", "density", "distance_to_centre")
 _LEVERS = ("property_tax", "release", "maintenance")
 _GOALS = (("income", 0.5), ("rent_share", 0.25), ("commute_time", 0.25))
 _COSTS = tuple(costs.COSTS)
@@ -69,7 +70,7 @@ class DistrictsV0(Scenario):
                     *(f"city_{name}" for name in _SHARED),
                     "elapsed",
                     *_LOCAL,
-                    *_PLACE,
+                    *PLACE,
                     *(f"lever_{name}" for name in _LEVERS),
                     *(f"lever_staff[{name}]" for name in SERVICE_NAMES),
                     *self._extra(),
@@ -81,20 +82,13 @@ class DistrictsV0(Scenario):
         )
 
     def observe(self, view: View) -> dict[str, Tensor]:
-        city, policy = view.city, view.policy
-        people = view.value("district:population", _VIEWER)
-        jobs = view.value("district:jobs", _VIEWER)
-        everyone = view.value("population", _VIEWER).unsqueeze(-1)
-        every_job = view.value("jobs", _VIEWER).unsqueeze(-1)
-        land, shape = city.geography.land, people.shape
+        policy, place = view.policy, place_columns(view, _VIEWER)
+        shape = place[0].shape
         shared = [*figure_columns(view, _VIEWER, _SHARED), view.elapsed]
         columns = [
             *(column.unsqueeze(-1).expand(shape) for column in shared),
             *figure_columns(view, _VIEWER, _LOCAL, DISTRICT),
-            people / (everyone / city.districts) - 1,
-            torch.log(jobs / (every_job / city.districts)),
-            torch.log(people / land / (everyone / land.sum(-1, keepdim=True))),
-            _distance_to_jobs(city, city.start.industry.employed).expand(shape),
+            *place,
             *((policy[name] - LEVERS[name].default) / _range(name) for name in _LEVERS),
             *(policy["staff"] - 1).unbind(-1),
             *figure_columns(view, _VIEWER, self._extra(), DISTRICT),
@@ -115,18 +109,9 @@ class DistrictsV0(Scenario):
 
     def costs(self, scene: Scene) -> dict[str, Tensor]:
         """Each board's own district; debt and emissions are everybody's."""
-        terms = self.terms(scene, (*_LEVERS, "staff"), local=True)
+        terms = self.terms(scene, (*_LEVERS, "staff"), "district")
         return {_VIEWER: costs.evaluate(_COSTS, scene, terms, scene.city.districts)}
 
 
 def _range(lever: str) -> float:
     return LEVERS[lever].high - LEVERS[lever].low
-
-
-def _distance_to_jobs(city: City, employed: Tensor) -> Tensor:
-    """Distance to the job-weighted centre over its mean, minus one ``[b, D]``."""
-    weight = employed / employed.sum(-1, keepdim=True)
-    xy = city.geography.xy
-    centre = (weight.unsqueeze(-1) * xy).sum(1, keepdim=True)
-    distance = (xy - centre).pow(2).sum(-1).sqrt()
-    return distance / distance.mean(-1, keepdim=True) - 1

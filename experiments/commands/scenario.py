@@ -8,6 +8,9 @@ import typer
 
 from experiments.commands.output import JsonOption, check_json, complain, emit, show
 
+#: Agents of a group that are named one by one.
+NAMED = 4
+
 app = typer.Typer(
     help="Scenarios: who governs, what they see and which levers they hold.", no_args_is_help=True
 )
@@ -55,7 +58,7 @@ def show_scenario(
     ] = "synthetic",
     json: JsonOption = None,
 ) -> None:
-    """Show one scenario: its governors and levers, its constraint costs with budgets, its options.
+    """Show one scenario: its agents, their levers, what they see, constraint costs and options.
 
     "today" is the cost of the status quo in a steady world; a cost counts as kept while its mean
     over an episode stays within the budget.
@@ -66,9 +69,12 @@ def show_scenario(
 
     check_json(json)
     found = worker.describe(name, city)
+    about = worker.about(name)
+    show(about)
     for title, records in found.items():
-        show(_table(f"{name}: {title}", records))
-    emit(found, json)
+        if records:
+            show(_table(f"{name}: {title}", records))
+    emit({"about": about, **found}, json)
 
 
 @app.command("check")
@@ -119,8 +125,15 @@ def _table(title: str, records: list[dict[str, Any]]) -> Any:
     for head, value in records[0].items():
         shown.add_column(head, justify="right" if isinstance(value, float) else "left")
     for record in records:
-        shown.add_row(*[_text(value) for value in record.values()])
+        shown.add_row(*[_text(_brief(head, value)) for head, value in record.items()])
     return shown
+
+
+def _brief(head: str, value: Any) -> Any:
+    """Many agents by their first and last."""
+    if head == "agents" and len(value) > NAMED:
+        return f"{value[0]} to {value[-1]} ({len(value)})"
+    return value
 
 
 def _text(value: Any) -> str:

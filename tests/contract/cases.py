@@ -7,8 +7,8 @@ from typing import Any
 import gymnasium
 import pytest
 
-from envs import registry
-from envs.adapters.gymnasium_env import register
+from envs.adapters.gymnasium_env import gymnasium_id, register
+from envs.scenarios import SCENARIOS
 
 #: A scenario and its options.
 Case = tuple[str, dict[str, Any]]
@@ -16,27 +16,27 @@ Case = tuple[str, dict[str, Any]]
 #: Ten steps an episode.
 TEN_STEPS = {"horizon": 30, "months_per_step": 3}
 
-CITIES = ({"city": "synthetic", "districts": 9}, {"city": "london"})
+SMALL = {"city": "synthetic", "districts": 4, "cities": 1}
+#: Scenarios that are checked on more than one small city.
+LARGER: dict[str, tuple[dict[str, Any], ...]] = {
+    "city_v0": ({"city": "synthetic", "districts": 9}, {"city": "london"}),
+    "districts_v0": ({"city": "synthetic", "districts": 9}, {"city": "london"}),
+}
 
 CASES = [
     pytest.param(("fake_v0", TEN_STEPS), id="fake_v0"),
     *(
         pytest.param((scenario, {**city, **TEN_STEPS}), id=f"{scenario}-{city['city']}")
-        for scenario in ("city_v0", "districts_v0")
-        if scenario in registry.scenario_ids()
-        for city in CITIES
+        for scenario in SCENARIOS
+        for city in LARGER.get(scenario, (SMALL,))
     ),
 ]
 
-GYMNASIUM_IDS = {
-    "fake_v0": "polislab/Fake-v0",
-    "city_v0": "polislab/City-v0",
-    "districts_v0": "polislab/Districts-v0",
-}
+GYMNASIUM_IDS = {scenario: gymnasium_id(scenario) for scenario in ("fake_v0", *SCENARIOS)}
 
 register()
 gymnasium.register(
-    "polislab/Fake-v0",
+    GYMNASIUM_IDS["fake_v0"],
     "envs.adapters.central:make_central",
     vector_entry_point="envs.adapters.vector:make_central_vector",
     kwargs={"scenario": "fake_v0"},

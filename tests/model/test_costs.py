@@ -53,7 +53,9 @@ def cost(
 ) -> Tensor:
     """One cost of a scene: ``[B]``, or ``[B, D]`` by district."""
     scenario = replace(env.options, cost_limits=limits)
-    terms = scenario.terms(scene, LEVERS_OF_BOARDS if local else tuple(LEVERS), local)
+    terms = scenario.terms(
+        scene, LEVERS_OF_BOARDS if local else tuple(LEVERS), "district" if local else ""
+    )
     return COSTS[name].value(scene, terms)
 
 
