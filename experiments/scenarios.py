@@ -11,6 +11,7 @@ import envs
 from agents.schema import closest
 from envs.costs import COSTS, LIMITS
 from envs.registry import DEFAULT_DISTRICTS, scenarios
+from envs.scenario import accepts
 from experiments.cities import SYNTHETIC, city_fault
 from experiments.errors import InputError
 
@@ -73,7 +74,11 @@ def describe(name: str, city: str) -> dict[str, Records]:
     ]
     default = known[name]()
     choices = [
-        {"option": field.name, "default": str(getattr(default, field.name))}
+        {
+            "option": field.name,
+            "default": str(getattr(default, field.name)),
+            "accepts": accepts(field.name),
+        }
         for field in fields(default)
     ]
     return {

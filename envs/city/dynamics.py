@@ -58,7 +58,8 @@ class Dynamics:
     """Exogenous processes of a batch of rows.
 
     Innovations of an episode are drawn row by row when the row is reset; ``advance`` moves
-    all rows one month and returns the shocks in force.
+    all rows one month and returns the shocks in force. ``strength`` scales levels, trends and
+    events of all rows: 1 as the preset says, 0 a steady world.
     """
 
     def __init__(
@@ -86,6 +87,7 @@ class Dynamics:
         self.months = months
         self.width = len(CITY_SERIES) + 2 * districts
         self.crises: list[tuple[Crisis, ...]] = [()] * rows
+        self.strength = 1.0
         self._chance = chance
         self._like = like
         self._learnt = drift if preset != "steady" else None
@@ -162,7 +164,7 @@ class Dynamics:
         self._level = self.preset.persistence * self._level + self._noise[month, rows]
         self._trend = self._trend + self._drift
         self._month = self._month + 1
-        now = self._level + self._trend
+        now = self.strength * (self._level + self._trend)
         city = len(CITY_SERIES)
         shocks = self._quiet | {
             "productivity": now[:, :1] + now[:, city : city + self.districts],
@@ -172,7 +174,7 @@ class Dynamics:
             "floor_cost": now[:, 3],
         }
         for name, series in self._events.items():
-            shocks[name] = shocks[name] + series[month, rows]
+            shocks[name] = shocks[name] + self.strength * series[month, rows]
         if self._chance:
             shocks |= self._draw()
         return shocks

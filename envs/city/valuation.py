@@ -14,6 +14,7 @@ from envs.city.levers import BUDGET_LINES, LEVERS, Policy, baseline_policy
 from envs.city.model import City, CityState
 from envs.city.shocks import Shocks, no_shocks
 from envs.city.sizes import PRIVATE, SECTOR_NAMES, SERVICE_NAMES
+from envs.city.wiring import Held
 
 MONTHS = 360
 _SEGMENT = 12
@@ -50,7 +51,8 @@ def present_value(
     months: int = MONTHS,
     mode: str = "pooled",
     shocks: Shocks | None = None,
-    measure: str = "incumbents",
+    measure: welfare.Measure = "incumbents",
+    held: Mapping[str, Held] | None = None,
 ) -> PresentValue:
     """Discounted welfare and public cost of holding ``requested`` for ever.
 
@@ -58,7 +60,8 @@ def present_value(
     under differentiation: each year is recomputed in the backward pass.
 
     Args:
-        shocks: held for ever; default none. measure: a population measure of ``Welfare``.
+        shocks: held for ever; default none. measure: what a month is judged by. held: ports
+            that are not live.
     """
     rows, districts = state.planning.home_rent.shape
     frozen = shocks or no_shocks(rows, districts, state.planning.home_rent)
@@ -66,8 +69,9 @@ def present_value(
     def year(start: CityState) -> tuple[CityState, Tensor, Tensor]:
         gains, costs = [], []
         for _ in range(_SEGMENT):
-            start, flows = city.step(start, requested, frozen, mode)
-            gains.append(getattr(welfare.evaluate(city, ref, flows), measure) * ref.total)
+            start, flows = city.step(start, requested, frozen, mode, held=held)
+            now = welfare.evaluate(city, ref, flows)
+            gains.append(welfare.measured(now, ref, measure) * ref.total)
             costs.append(flows.settlement.spending - flows.settlement.revenue)
         return start, torch.stack(gains), torch.stack(costs)
 
@@ -219,7 +223,12 @@ def mechanical_costs(city: City, months: int = MONTHS) -> dict[str, Tensor]:
     return values
 
 
-def costates(city: City, ref: welfare.Reference, months: int = MONTHS) -> CityState:
+def costates(
+    city: City,
+    ref: welfare.Reference,
+    months: int = MONTHS,
+    measure: welfare.Measure = "incumbents",
+) -> CityState:
     """Gradient of the present value of welfare with respect to every state at the baseline.
 
     The shadow price of each stock and belief under the one treasury and the status quo,
@@ -229,7 +238,7 @@ def costates(city: City, ref: welfare.Reference, months: int = MONTHS) -> CitySt
     rows = start.treasury.debt.shape[0]
     like = start.planning.home_rent
     base = baseline_policy(rows, city.districts, like.dtype, like.device)
-    value = present_value(city, start, ref, base, months)
+    value = present_value(city, start, ref, base, months, measure=measure)
     named = list(tree.leaves(start))
     grads = torch.autograd.grad(value.welfare.sum(), [x for _, x in named], allow_unused=True)
     shadow = iter(
@@ -238,19 +247,22 @@ def costates(city: City, ref: welfare.Reference, months: int = MONTHS) -> CitySt
     return tree.tree_map(lambda _: next(shadow), start)
 
 
-_PRICES: dict[int, tuple[City, CityState]] = {}
+_PRICES: dict[tuple[int, welfare.Measure], tuple[City, CityState]] = {}
 _KEPT = 8
 
 
-def shadow_prices(city: City, months: int = 240) -> CityState:
+def shadow_prices(
+    city: City, months: int = 240, measure: welfare.Measure = "incumbents"
+) -> CityState:
     """Co-states as months of income per unit of state, computed once per city and process."""
-    known = _PRICES.get(id(city))
+    key = id(city), measure
+    known = _PRICES.get(key)
     if known is None:
         ref = welfare.reference(city)
         with torch.enable_grad():
-            prices = costates(city, ref, months)
+            prices = costates(city, ref, months, measure)
         scaled = tree.tree_map(lambda x: x / ref.total.reshape(-1, *(1,) * (x.dim() - 1)), prices)
         while len(_PRICES) >= _KEPT:
             _PRICES.pop(next(iter(_PRICES)))
-        known = _PRICES[id(city)] = (city, scaled)
+        known = _PRICES[key] = (city, scaled)
     return known[1]

@@ -274,7 +274,7 @@ def posterior_city(twin: Twin, members: Members | None = None) -> City:
         ],
         -1,
     )
-    return replace(city, fundamentals=fundamentals, start=now.state, drift=drifts)
+    return replace(city, fundamentals=fundamentals, start=now.state, drift=drifts, panel=None)
 
 
 def summary(twin: Twin) -> dict[str, Any]:
