@@ -2,7 +2,8 @@
 
 Training is a chain of segments. Each starts from freshly seeded environments and generators and
 depends on nothing but the weights, the optimiser and its own number, so that a run resumed at a
-segment's start computes the same bits as one that was never stopped. Rollouts cover whole
+segment's start computes the same bits as one that was never stopped. So do the switches of realism
+that a curriculum sets. Rollouts cover whole
 episodes, so that no part of the horizon is left untrained. Stable-Baselines3's own zip files hold
 pickles and are neither written nor read.
 """
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -48,6 +49,8 @@ class World(Protocol):
 
     @property
     def steps_per_episode(self) -> int: ...
+
+    def set_realism(self, values: Mapping[str, float]) -> None: ...
 
 
 class _Watch(BaseCallback):
@@ -100,6 +103,7 @@ class PPOLearner:
             settings.env_steps / (per_rollout * settings.rollouts_per_segment)
         )
         self.rollouts = self.segments * settings.rollouts_per_segment
+        self.world, self.curriculum = world, settings.curriculum.schedule()
         self.moments: VecNormalize | None = None
         if settings.standardise:
             self.moments = VecNormalize(
@@ -148,6 +152,9 @@ class PPOLearner:
         model, env = self.model, self.model.get_env()
         assert env is not None
         first = segment * self.settings.rollouts_per_segment
+        realism = self.curriculum.at(segment / self.segments)
+        if realism:
+            self.world.set_realism(realism)
         set_random_seed(self._segment_seed(segment))
         env.seed(self._segment_seed(segment))
         model.num_timesteps = first * self.rollout_steps * env.num_envs
@@ -158,7 +165,8 @@ class PPOLearner:
             model._update_current_progress_remaining(rollout, self.rollouts)
             model.collect_rollouts(env, callback, model.rollout_buffer, self.rollout_steps)
             model.train()
-            yield self._metrics(rollout + 1, watch.mean_welfare())
+            met = {f"realism/{name}": value for name, value in realism.items()}
+            yield self._metrics(rollout + 1, watch.mean_welfare()) | met
 
     def _metrics(self, rollout: int, welfare: float) -> dict[str, float]:
         logged = self.model.logger.name_to_value

@@ -8,7 +8,9 @@ from typing import Annotated
 import numpy as np
 
 from agents.network import ACTIVATIONS, Width
-from agents.schema import Between, Fraction, OneOf
+from agents.schema import Between, Check, Fraction, OneOf
+from envs.curriculum import Curriculum
+from envs.realism import SWITCHES
 
 Count = Annotated[int, Between(1, 10**9)]
 TRAINING_SEEDS = 10_000_000
@@ -19,6 +21,31 @@ def training_seed(run: int, part: int, rows: int) -> int:
     """Seed of the first of `rows` rows for a part of a run; all stay below `TRAINING_SEEDS`."""
     drawn = int(np.random.SeedSequence([run, part]).generate_state(1)[0])
     return drawn % (TRAINING_SEEDS - rows)
+
+
+def _pair_fault(values: tuple[float, ...]) -> str | None:
+    return None if len(values) == 2 else f"expected [first, last], found {len(values)} values"
+
+
+Schedule = Annotated[tuple[Fraction, ...], Check(_pair_fault)] | None
+
+
+@dataclass(frozen=True)
+class CurriculumSettings:
+    """Realism switches over training; None leaves one as the scenario says."""
+
+    until: Annotated[float, Between(0.001, 1.0)]
+    evasion: Schedule
+    delay: Schedule
+    information: Schedule
+    shocks: Schedule
+    uncertainty: Schedule
+    coupling: Schedule
+
+    def schedule(self) -> Curriculum:
+        """The same as a curriculum."""
+        chosen = {name: getattr(self, name) for name in SWITCHES}
+        return Curriculum({k: (v[0], v[1]) for k, v in chosen.items() if v}, self.until)
 
 
 @dataclass(frozen=True)
@@ -43,3 +70,4 @@ class PPOSettings:
     entropy: Annotated[float, Between(0.0, 1.0)]
     value_weight: Annotated[float, Between(0.0, 10.0)]
     max_gradient: Annotated[float, Between(0.001, 1000.0)]
+    curriculum: CurriculumSettings

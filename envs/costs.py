@@ -302,9 +302,18 @@ def evaluate(carried: Sequence[str], scene: Scene, terms: Terms, agents: int) ->
     return torch.stack(columns, -1)
 
 
-def problems(budgets: Mapping[str, float], limits: Mapping[str, float]) -> list[str]:
-    """What is wrong with a scenario's own budgets and limits, in words."""
+def problems(
+    budgets: Mapping[str, float],
+    limits: Mapping[str, float],
+    sets: Mapping[str, Sequence[str]],
+) -> list[str]:
+    """What is wrong with a scenario's own budgets, limits and sets of governors, in words."""
     found = []
+    for name, members in sets.items():
+        if name not in COSTS:
+            found.append(f"cost_sets: {name!r} is unknown; known: {', '.join(COSTS)}")
+        elif not members or len(set(members)) < len(members):
+            found.append(f"cost_sets: {name}: expected different members, at least one")
     for name, budget in budgets.items():
         if name not in COSTS:
             found.append(f"cost_budgets: {name!r} is unknown; known: {', '.join(COSTS)}")

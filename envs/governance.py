@@ -2,42 +2,33 @@
 
 Shapes: B environments (rows), n agents of a group, S numbers of global state, D districts,
 K household types. One step is ``months_per_step`` months. Every governed row is paired with
-a twin row under the status quo and the same shocks; welfare counts against the twin.
+a twin row under the status quo and the same shocks; welfare counts against the twin, and against
+counterfactual copies of the row where credit asks for them (``envs.credit``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from envs import cost_sets, credit, ground, objectives, realism, stocks
 from envs.city import tree, welfare
 from envs.city.dynamics import Dynamics
-from envs.city.indicators import INDICATORS, change, first_values
+from envs.city.indicators import INDICATORS, change
 from envs.city.levers import baseline_policy
 from envs.city.model import City, CityState, Flows
-from envs.city.shocks import lasting, no_shocks
-from envs.city.valuation import discount_factor, present_value, shadow_prices
+from envs.city.shocks import no_shocks
 from envs.groups import Group, StepResult
 from envs.publication import Publication
 from envs.scenario import Scenario
 from envs.scene import Scene
 
-#: Reward per month of income (fixed, so that returns are of order one to ten).
-REWARD_SCALE = 10.0
-#: Largest value of stocks that co-states may claim, months of income.
-STOCKS_BOUND = 3.0
-#: Months of today's policy after the end of an episode that values its stocks exactly.
-TAIL_MONTHS = 240
 #: Observations are clipped to plus or minus this bound.
 OBSERVATION_BOUND = 10.0
-#: Stocks of any sign: zero in the first year up to rounding.
-BALANCES = frozenset({"treasury.debt", "treasury.dividend"})
-#: Positive stocks count as at least this share of the twin's: a lever may be set to nothing.
-LEAST_RATIO = 1e-6
 
 
 class GovernanceEnv:
@@ -46,13 +37,21 @@ class GovernanceEnv:
     With several cities, row i is city ``(seed + i) % cities``, so that a row is the same
     city whatever batch it is part of.
 
-    The reward of a governor mixes the discounted flow of overall welfare against the paired
-    status-quo twin with its own indicator (weight ``local_weight``). Stocks left at the end
+    The reward of a governor mixes its credit (``Scenario.credit``) for the discounted flow of
+    overall welfare (``Scenario.objective``) against the paired status-quo twin with its own
+    indicator (weight ``local_weight``), less the price of what it moved. Stocks left at the end
     count too, by co-states or by a tail run (``Scenario.terminal``).
 
     Governors see figures as they were published (``Publication``); rewards, costs and the
     global state are of the city as it is.
     """
+
+    _ground: ground.Ground
+    _publication: Publication
+    _state: CityState
+    _flows: Flows
+    _potential: Tensor
+    _laid: list[int]
 
     def __init__(
         self,
@@ -72,63 +71,47 @@ class GovernanceEnv:
         self.city = city
         self.months_per_step = scenario.months_per_step
         self.steps_per_episode = scenario.horizon // scenario.months_per_step
-        self.groups: tuple[Group, ...] = scenario.groups(city)
-
-        cast = city.to(dtype, device)
-        by_costates = scenario.terminal == "costates"
-        boundary = scenario.boundary()
-        stocks = shadow_prices(city, boundary=boundary) if by_costates else city.start
-        prices = tree.to(stocks, dtype, device)
-        if city.rows > 1:
-            index = (torch.arange(num_envs) + seed) % city.rows
-            cast, prices = cast.select(index), tree.take(prices, index)
-        pairs = torch.arange(2 * num_envs, device=self.device) % num_envs
-        shared = cast.rows == 1
-        self._model = cast if shared else cast.select(pairs)
-        self._governed = cast if shared else cast.select(pairs[:num_envs])
-        self._start = self._model.initial(2 * num_envs)
-        with torch.no_grad():
-            self._reference = welfare.reference(self._model)
-            like = self._start.planning.home_rent
-            _, flows = self._model.step(
-                self._start, {}, no_shocks(like.shape[0], like.shape[1], like)
-            )
-            self._first = self._quiet_flows(flows)
-            self._held = partial(boundary.held, self._first, governed=num_envs)
-            self._start_values = {
-                name: x[:num_envs]
-                for name, x in first_values(self._model, self._start, self._first).items()
-            }
-            self._beta = discount_factor(self._model)
-        self._status_quo = baseline_policy(2 * num_envs, city.districts, dtype, self.device)
+        self.groups: tuple[Group, ...] = tuple(
+            objectives.with_parts(group, scenario) for group in scenario.groups(city)
+        )
+        self.cost_sets = cost_sets.cost_sets(scenario, self.groups)
+        self._credit = credit.scheme(scenario.credit, sum(group.size for group in self.groups))
+        self._objective = objectives.objective(scenario)
+        self._every = (2 + self._credit.copies) * num_envs
+        self._status_quo = baseline_policy(self._every, city.districts, dtype, self.device)
         self._today = {name: x[:num_envs] for name, x in self._status_quo.items()}
-        drift = cast.drift
-        if drift is not None:
-            drift = drift.expand(num_envs, -1)
+        self._first_row, self._seeds = seed, [seed + row for row in range(num_envs)]
+        self._next = scenario
+        self._clock = torch.zeros(num_envs, dtype=torch.long, device=self.device)
+        self._lay()
+        like, drift = self._ground.start.planning.home_rent, self._ground.governed.drift
         self._dynamics = Dynamics(
             scenario.dynamics,
             num_envs,
             city.districts,
             scenario.horizon,
             like,
-            drift,
+            None if drift is None else drift.expand(num_envs, -1),
             scenario.chance,
         )
-        self._priced, self._price = self._price_list(prices)
-        self._shocks = no_shocks(2 * num_envs, city.districts, like)
-        self._potential = torch.zeros(num_envs, dtype=dtype, device=self.device)
-        self._clock = torch.zeros(num_envs, dtype=torch.long, device=self.device)
-        self._state: CityState = self._start
-        self._flows: Flows = self._first
-        scene = self._scene()
-        self.state_size = self._global_state(scene).shape[-1]
-        self._publication = Publication(scenario, scene)
+        self._shocks = no_shocks(self._every, city.districts, like)
         self.reset(seed)
 
     @property
-    def local_weight(self) -> float:
-        """Weight of a governor's own goal in its reward."""
-        return self.options.local_weight
+    def realism(self) -> dict[str, float]:
+        """Switches of realism in force (``envs.realism.SWITCHES``)."""
+        return {name: getattr(self.options, name) for name in realism.SWITCHES}
+
+    def set_realism(self, values: Mapping[str, float]) -> None:
+        """Change switches of realism from the next ``reset`` on; the others stay.
+
+        Raises:
+            ValueError: unknown switches or values outside [0, 1]; all in one message.
+        """
+        if problems := realism.problems(values):
+            raise ValueError("; ".join(problems))
+        changes: dict[str, Any] = dict(values)
+        self._next = replace(self._next, **changes)
 
     def reset(
         self, seed: int | Sequence[int] | None = None, options: Mapping[str, Any] | None = None
@@ -149,7 +132,13 @@ class GovernanceEnv:
                 seeds = [int(seed) + row for row in range(self.num_envs)]
             if len(seeds) != self.num_envs:
                 raise ValueError(f"{len(seeds)} seeds for {self.num_envs} environments")
-            for row, value in enumerate(seeds):
+            self._seeds = seeds
+        redrawn = self.options.uncertainty > 0 and self._seeds != self._laid
+        if redrawn or self._next != self.options:
+            self._lay()
+        self._dynamics.strength = self.options.shocks
+        if seed is not None:
+            for row, value in enumerate(self._seeds):
                 self._dynamics.seed(row, value)
                 self._publication.seed(row, value)
         return self.restart(range(self.num_envs))
@@ -167,140 +156,143 @@ class GovernanceEnv:
 
     def step(self, actions: Mapping[str, Tensor]) -> StepResult:
         """Govern all rows for one step with actions ``[B, n, act]`` in [-1, 1]."""
-        today = self._today
-        requested = {k: x for k, x in self.physical(actions).items() if x is not today[k]}
-        beta = self._beta
+        n, on = self.num_envs, self._ground
+        requested = self._requested(actions)
         shocks = self._shocks
-        flow = torch.zeros(self.num_envs, dtype=self.dtype, device=self.device)
+        flow = overall = torch.zeros(n, dtype=self.dtype, device=self.device)
         monthly: list[welfare.Welfare] = []
         for month in range(self.months_per_step):
-            shocks = tree.tree_map(lambda x: torch.cat([x, x]), self._dynamics.advance())
-            self._state, self._flows = self._model.step(
+            drawn = self._dynamics.advance()
+            shocks = tree.tree_map(
+                lambda x: x.repeat(self._every // n, *(1,) * (x.dim() - 1)), drawn
+            )
+            self._state, self._flows = on.model.step(
                 self._state,
                 requested,
                 shocks,
                 self.options.budget,
-                self.num_envs,
-                self._held(self._flows),
+                self._every - n,
+                on.supplies(self._flows),
             )
-            self._publication.publish(self._model, self._state, self._flows)
-            now = welfare.evaluate(self._model, self._reference, self._flows)
-            gain = now.total[: self.num_envs] - now.total[self.num_envs :]
-            flow = flow + gain * (beta**month)[: self.num_envs]
+            self._publication.publish(on.model, self._state, self._flows)
+            now = welfare.evaluate(on.model, on.reference, self._flows)
+            values = self._objective(now, on.reference).reshape(-1, n)
+            weight = on.beta**month
+            flow = flow + self._credit.split(values) * weight
+            overall = overall + (values[0] - values[-1]) * weight
             monthly.append(now)
         self._shocks = shocks
         self._clock = self._clock + 1
         terminated = self._clock >= self.steps_per_episode
-        step_beta = (beta**self.months_per_step)[: self.num_envs]
-        stocks = step_beta * self._stocks_value(bool(terminated.any()))
-        ended = torch.where(terminated, stocks, torch.zeros_like(stocks))
-        credit = ended
+        beta = on.beta**self.months_per_step
+        stocks_left = beta * self._stocks_value(bool(terminated.any()))
+        left = self._credit.split(stocks_left)
+        ended = torch.where(terminated, left, torch.zeros_like(left))
+        paid = ended
         if self.options.terminal == "costates":
-            credit = stocks - self._potential
-            self._potential = stocks / step_beta
+            paid = left - self._potential
+            self._potential = left / beta
         scene = self._scene()
-        whole = REWARD_SCALE * (flow + credit)
-        local = self.options.goals(scene)
-        mix = self.options.local_weight
-        rewards = {
-            group.name: (1 - mix) * whole.unsqueeze(-1) + mix * local[group.name]
-            for group in self.groups
-        }
         costs = self.options.costs(scene)
-        info = self._report(scene, monthly, flow, ended)
-        info |= {"whole": whole, "goals": local}
+        goals = self.options.goals(scene)
+        earned = objectives.rewards(self.groups, self.options, scene, flow, paid, goals, costs)
+        last = torch.where(terminated, stocks_left[0], torch.zeros_like(stocks_left[0]))
+        info = self._report(scene, monthly, overall, last)
+        info["reward_vector"] = earned.parts
+        info["set_costs"] = cost_sets.joint_costs(self.cost_sets, self.groups, self.options, scene)
         observations = self._observations(scene)
         info["final_observations"] = observations
         if bool(terminated.any()):
             self._restart(torch.nonzero(terminated).flatten().tolist())
             observations = self._observations(self._scene())
         return StepResult(
-            observations, rewards, costs, terminated, torch.zeros_like(terminated), info
+            observations, earned.total, costs, terminated, torch.zeros_like(terminated), info
         )
 
-    def physical(self, actions: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Lever settings in physical units that actions ask for, ``[B, *lever shape]``."""
-        clipped = {
+    def _lay(self) -> None:
+        """Put all rows on the cities that the options ask for now."""
+        self.options, self._laid = self._next, self._seeds
+        self._ground = ground.lay(
+            self.city,
+            self.options,
+            self._credit.copies,
+            self._seeds,
+            self._first_row,
+            self.dtype,
+            self.device,
+        )
+        self._state, self._flows = self._ground.start, self._ground.first
+        self._clock = torch.zeros_like(self._clock)
+        scene = self._scene()
+        self.state_size = self._global_state(scene).shape[-1]
+        self._publication = Publication(self.options, scene)
+        for row, seed in enumerate(self._seeds):
+            self._publication.seed(row, seed)
+
+    def _requested(self, actions: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Levers that are not as they are today, of the governed rows and their copies."""
+        today = {name: x[: self._every - self.num_envs] for name, x in self._status_quo.items()}
+        clipped = self._clipped(actions)
+        first, copied = 0, {}
+        for group in self.groups:
+            raw = clipped[group.name]
+            degrees = self._credit.degrees[:, first : first + group.size].to(raw)
+            counted = degrees.reshape(-1, 1, group.size, 1) * raw
+            copied[group.name] = torch.cat([raw, counted.flatten(0, 1)])
+            first += group.size
+        settings = self.options.request(copied, today)
+        return {name: x for name, x in settings.items() if x is not today[name]}
+
+    def _clipped(self, actions: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return {
             name: torch.as_tensor(a, dtype=self.dtype, device=self.device).clamp(-1, 1)
             for name, a in actions.items()
         }
-        return self.options.request(clipped, self._today)
+
+    def physical(self, actions: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Lever settings in physical units that actions ask for, ``[B, *lever shape]``."""
+        return self.options.request(self._clipped(actions), self._today)
 
     def _restart(self, rows: list[int]) -> None:
         """Put rows and their twins back to the first state and draw new shocks."""
         self._dynamics.reset(rows)
         self._publication.restart(rows)
-        if len(rows) == self.num_envs:
-            self._state, self._flows = self._start, self._first
+        on, n = self._ground, self.num_envs
+        if len(rows) == n:
+            self._state, self._flows = on.start, on.first
             self._clock = torch.zeros_like(self._clock)
-            self._potential = torch.zeros_like(self._potential)
+            self._potential = torch.zeros(n, dtype=self.dtype, device=self.device)
             return
-        mask = torch.zeros(self.num_envs, dtype=torch.bool, device=self.device)
+        mask = torch.zeros(n, dtype=torch.bool, device=self.device)
         mask[rows] = True
-        both = torch.cat([mask, mask])
-        self._state = tree.where(both, self._start, self._state)
-        self._flows = tree.where(both, self._first, self._flows)
+        every = mask.repeat(self._every // n)
+        self._state = tree.where(every, on.start, self._state)
+        self._flows = tree.where(every, on.first, self._flows)
         self._clock = torch.where(mask, torch.zeros_like(self._clock), self._clock)
         self._potential = torch.where(mask, torch.zeros_like(self._potential), self._potential)
 
-    def _quiet_flows(self, flows: Flows) -> Flows:
-        rows = 2 * self.num_envs
-        return tree.tree_map(
-            lambda x: x if x.shape[0] == rows else x.expand(rows, *x.shape[1:]), flows
-        )
-
-    def _price_list(self, prices: CityState) -> tuple[dict[bool, list[str]], dict[bool, Tensor]]:
-        """Names of stocks that have a price, and their prices ``[b, X]``; the key says whether
-        the stocks are positive."""
-        start, price = dict(tree.leaves(self.city.start)), dict(tree.leaves(prices))
-        named: dict[bool, list[str]] = {}
-        for name, x in price.items():
-            if bool((x != 0).any()):
-                positive = bool((start[name] > 0).all()) and name not in BALANCES
-                named.setdefault(positive, []).append(name)
-        table = {
-            key: torch.cat([price[name].reshape(price[name].shape[0], -1) for name in names], -1)
-            for key, names in named.items()
-        }
-        return named, table
-
     def _stocks_value(self, last: bool) -> Tensor:
-        """Value of the stocks beyond the twin's ``[B]``, months of income.
-
-        Co-states price log changes of positive stocks, so that more of the same is worth
-        less and less; a net gain saturates, since they are derivatives at the first year, but a
-        net loss counts in full.
-        """
-        n = self.num_envs
-        if self.options.terminal == "tail":
-            if not last:
-                return torch.zeros(n, dtype=self.dtype, device=self.device)
-            value = (
-                present_value(
-                    self._model,
-                    self._state,
-                    self._reference,
-                    self._status_quo,
-                    TAIL_MONTHS,
-                    self.options.budget,
-                    lasting(self._shocks),
-                    "total",
-                    self._flows,
-                    self._held,
-                ).welfare
-                / self._reference.total
+        """Value of the stocks of rows, copies and twins ``[2 + C, B]``, months of income."""
+        n, on = self.num_envs, self._ground
+        none = torch.zeros(n, dtype=self.dtype, device=self.device)
+        if self.options.terminal == "costates":
+            value = on.prices.value(self._state, n)
+        elif not last:
+            value = none.repeat(self._every // n - 1)
+        else:
+            value = stocks.tail_value(
+                on.model,
+                self._state,
+                on.reference,
+                self._status_quo,
+                self.options.budget,
+                self._shocks,
+                self._objective,
+                self._flows,
+                on.supplies,
             )
-            return value[:n] - value[n:]
-        value = torch.zeros(n, dtype=self.dtype, device=self.device)
-        stocks = dict(tree.leaves(self._state))
-        for positive, names in self._priced.items():
-            flat = torch.cat([stocks[name].reshape(2 * n, -1) for name in names], -1)
-            now, twin = flat[:n], flat[n:]
-            relative = (now / twin).clamp_min(LEAST_RATIO) if positive else None
-            gap = now - twin if relative is None else twin * torch.log(relative)
-            value = value + (gap * self._price[positive]).sum(-1)
-        gains = STOCKS_BOUND * torch.tanh(value.clamp_min(0) / STOCKS_BOUND)
-        return torch.where(value > 0, gains, value)
+            value = value[:-n] - value[-n:].repeat(self._every // n - 1)
+        return torch.cat([value, none]).reshape(-1, n)
 
     def _scene(self) -> Scene:
         n = self.num_envs
@@ -309,15 +301,15 @@ class GovernanceEnv:
             return x[:n]
 
         def twin(x: Tensor) -> Tensor:
-            return x[n:]
+            return x[-n:]
 
         return Scene(
-            city=self._governed,
+            city=self._ground.governed,
             state=tree.tree_map(governed, self._state),
             flows=tree.tree_map(governed, self._flows),
             twin_state=tree.tree_map(twin, self._state),
             twin_flows=tree.tree_map(twin, self._flows),
-            start=self._start_values,
+            start=self._ground.start_values,
             elapsed=self._clock.to(self.dtype) / self.steps_per_episode,
         )
 
@@ -345,13 +337,14 @@ class GovernanceEnv:
 
         def gap(values: list[Tensor]) -> Tensor:
             mean = torch.stack(values).mean(0)
-            return mean[:n] - mean[n:]
+            return mean[:n] - mean[-n:]
 
         parts: dict[str, Tensor] = {
             "overall": flow,
             "terminal": ended,
         }
-        base = self._reference.total / self._reference.people.sum(-1)
+        reference = self._ground.reference
+        base = reference.total / reference.people.sum(-1)
         consumption = torch.stack([w.consumption for w in monthly])
         people = torch.stack([w.people for w in monthly])
         for name, aversion in welfare.ATKINSON.items():

@@ -14,7 +14,11 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Group:
-    """A homogeneous group of governors: same observations, same levers, same named costs."""
+    """A homogeneous group of governors: same observations, same levers, same named costs.
+
+    reward_names: parts of ``info["reward_vector"]``, which the environment fills in;
+    reward_weights: with which they sum to the reward.
+    """
 
     name: str
     agents: tuple[str, ...]
@@ -22,6 +26,8 @@ class Group:
     action_names: tuple[str, ...]
     cost_names: tuple[str, ...] = ()
     budgets: tuple[float, ...] = ()
+    reward_names: tuple[str, ...] = ()
+    reward_weights: tuple[float, ...] = ()
 
     @property
     def size(self) -> int:
@@ -39,9 +45,9 @@ class StepResult:
     terminated, truncated: Tensor [B] bool
     info: of the step just made, before any reset: "final_observations" (like observations,
         valid where done), "state" Tensor [B, S], "welfare" and "indicators" dict[str,
-        Tensor [B]], "welfare_by_type" Tensor [B, K], "welfare_by_district" Tensor [B, D];
-        the parts of the rewards, (1 - w) whole + w goal with the governors' `local_weight` w:
-        "whole" Tensor [B], "goals" group -> Tensor [B, n]
+        Tensor [B]], "welfare_by_type" Tensor [B, K], "welfare_by_district" Tensor [B, D],
+        "reward_vector" group -> Tensor [B, n, R], columns named by `Group.reward_names`, and
+        "set_costs" dict[str, Tensor [B]] of the scenario's `cost_sets`
     """
 
     observations: Mapping[str, Tensor]

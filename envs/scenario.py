@@ -6,7 +6,7 @@ point group ``polislab.scenarios``) with a frozen dataclass that extends ``Scena
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -18,11 +18,33 @@ from envs.city.dynamics import PRESETS
 from envs.city.levers import LEVERS, Policy
 from envs.city.model import City
 from envs.city.treasury import MODES
+from envs.city.welfare import OBJECTIVES, POPULATION, RAWLS
+from envs.credit import CREDITS
 from envs.groups import Group
 from envs.scene import Scene
 from envs.view import View
 
 TERMINALS = ("costates", "tail")
+_CHOICES: dict[str, Collection[str]] = {
+    "dynamics": PRESETS,
+    "budget": MODES,
+    "terminal": TERMINALS,
+    "objective": OBJECTIVES,
+    "population": POPULATION,
+    "credit": CREDITS,
+}
+_RANGES: dict[str, tuple[float, float]] = {
+    "chance": (0, 10),
+    "local_weight": (0, 1),
+    "evasion": (0, 1),
+    "delay": (0, 1),
+    "information": (0, 1),
+    "shocks": (0, 1),
+    "uncertainty": (0, 1),
+    "coupling": (0, 1),
+    "aversion": (0, RAWLS),
+    "intervention_price": (0, 1000),
+}
 
 
 @dataclass(frozen=True)
@@ -44,12 +66,27 @@ class Scenario:
             years of today's policy, simulated (slow, exact: for evaluation and the gate).
         information: what governors are told, from 1 (today's values) to 0 (a silo: published
             series in full delay and noise, of one's own block only; ``envs.city.information``).
+        evasion: share of the calibrated evasion, mimicry and dodging that happens; 0 nobody cheats.
+        delay: share of the delays of instruments and building lags; 0 at once (``envs.realism``).
+        shocks: amplitude of the exogenous process over the preset's; 0 a steady world.
+        uncertainty: spread of parameters over that of the priors; 0 the city's own, 1 each row
+            another draw (sigma .5 where the neutral prior solved them), at each seed anew.
+        coupling: strength of the ports between the four blocks; 0 as in the first month.
+        objective: what counts as welfare of the whole (``envs.city.welfare.OBJECTIVES``).
+        aversion: to inequality, of the objective "atkinson".
+        population: whose welfare the objective "utilitarian" counts (``welfare.POPULATION``).
+        credit: how the welfare of the whole is split between the agents
+            (``envs.credit.CREDITS``).
+        intervention_price: of what a governor moves, per unit of the cost "intervention",
+            whose weights are ``cost_limits`` (the smallest intervention that serves).
         life_cycle: governors also see what was paid, is under construction and stands of
             their own capital (``envs.city.lifecycle``).
         bulletin: governors also see complaints, permits and the like, and their own
             indicators of a year ago as revised (``envs.city.information.BULLETIN``).
         cost_budgets: budgets of constraint costs where they differ from ``envs.costs.COSTS``.
         cost_limits: numbers in their formulas where they differ from ``envs.costs.LIMITS``.
+        cost_sets: who shares the budget of a constraint cost, by its name: agents, or groups for
+            all theirs (``envs.cost_sets``).
     """
 
     months_per_step: int = 3
@@ -61,10 +98,21 @@ class Scenario:
     budget: str = "pooled"
     terminal: str = "costates"
     information: float = 1.0
+    evasion: float = 1.0
+    delay: float = 1.0
+    shocks: float = 1.0
+    uncertainty: float = 0.0
+    coupling: float = 1.0
+    objective: str = "utilitarian"
+    aversion: float = 2.0
+    population: str = "total"
+    credit: str = "shared"
+    intervention_price: float = 0.0
     life_cycle: bool = False
     bulletin: bool = False
     cost_budgets: dict[str, float] = field(default_factory=dict)
     cost_limits: dict[str, float] = field(default_factory=dict)
+    cost_sets: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def problems(self) -> list[str]:
         """What is wrong with the options, in words."""
@@ -76,21 +124,17 @@ class Scenario:
                 f"horizon={self.horizon}: expected a positive multiple of months_per_step="
                 f"{self.months_per_step}"
             )
-        if self.dynamics not in PRESETS:
-            found.append(f"dynamics={self.dynamics!r}: expected one of {', '.join(PRESETS)}")
-        if not 0 <= self.chance <= 10:
-            found.append(f"chance={self.chance}: expected 0 to 10")
-        if self.budget not in MODES:
-            found.append(f"budget={self.budget!r}: expected one of {', '.join(MODES)}")
-        if self.terminal not in TERMINALS:
-            found.append(f"terminal={self.terminal!r}: expected one of {', '.join(TERMINALS)}")
-        if not 0 <= self.local_weight <= 1:
-            found.append(f"local_weight={self.local_weight}: expected 0 to 1")
+        for name, choices in _CHOICES.items():
+            value = getattr(self, name)
+            if value not in choices:
+                found.append(f"{name}={value!r}: expected one of {', '.join(choices)}")
+        for name, (low, high) in _RANGES.items():
+            value = getattr(self, name)
+            if not low <= value <= high:
+                found.append(f"{name}={value}: expected {low:g} to {high:g}")
         if not 0 < self.reach <= 1:
             found.append(f"reach={self.reach}: expected above 0 and at most 1")
-        if not 0 <= self.information <= 1:
-            found.append(f"information={self.information}: expected 0 to 1")
-        return found + costs.problems(self.cost_budgets, self.cost_limits)
+        return found + costs.problems(self.cost_budgets, self.cost_limits, self.cost_sets)
 
     def budgets(self, names: Sequence[str]) -> tuple[float, ...]:
         """Budgets of constraint costs."""
@@ -108,8 +152,8 @@ class Scenario:
         return costs.Terms(limits | self.cost_limits, years, tuple(levers), axis)
 
     def boundary(self) -> Boundary:
-        """Blocks that do not respond, and what supplies their ports instead (default: none)."""
-        return Boundary()
+        """Blocks that are not fully live, and what supplies their ports instead."""
+        return Boundary(others="frozen", coupling=self.coupling)
 
     def groups(self, city: City) -> tuple[Group, ...]:
         """The groups of governors of this scenario in a city."""
@@ -133,6 +177,13 @@ class Scenario:
     def costs(self, scene: Scene) -> dict[str, Tensor]:
         """Constraint costs by group ``[B, n, C]``, each at least zero."""
         raise TypeError("a scenario defines groups, observe, request and goals")
+
+
+def accepts(option: str) -> str:
+    """Values that an option accepts, in words; empty where its type says enough."""
+    if option in _RANGES:
+        return "{:g} to {:g}".format(*_RANGES[option])
+    return ", ".join(_CHOICES.get(option, ()))
 
 
 def scaled(name: str, raw: Tensor, reach: float) -> Tensor:

@@ -21,8 +21,9 @@ from envs.city.levers import LEVERS, Lever
 from envs.city.model import City
 from envs.city.parameters import TABLE
 from envs.city.valuation import MONTHS, discount_factor, margins, probe_names
-from envs.governance import REWARD_SCALE, GovernanceEnv
+from envs.governance import GovernanceEnv
 from envs.loading import load_city
+from envs.objectives import REWARD_SCALE
 from envs.registry import make
 from envs.twin import posterior
 from envs.twin.packages import find_city

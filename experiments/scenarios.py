@@ -15,7 +15,7 @@ import envs
 from agents.schema import closest
 from envs.costs import COSTS, LIMITS
 from envs.registry import DEFAULT_DISTRICTS, scenarios
-from envs.scenario import build
+from envs.scenario import accepts, build
 from experiments.checks.check import Subject
 from experiments.cities import SYNTHETIC, city_fault
 from experiments.errors import InputError
@@ -109,6 +109,7 @@ def _options(kind: type) -> Records:
         {
             "option": field.name,
             "default": str(getattr(default, field.name)),
+            "accepts": accepts(field.name),
             "meaning": meanings.get(field.name, ""),
         }
         for field in fields(default)

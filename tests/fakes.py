@@ -11,7 +11,14 @@ from torch import Tensor
 
 from envs.groups import Group, StepResult
 
-PLANNING = Group("planning", ("planner_0",), ("signal", "level", "clock"), ("toll", "grant"))
+PLANNING = Group(
+    "planning",
+    ("planner_0",),
+    ("signal", "level", "clock"),
+    ("toll", "grant"),
+    reward_names=("own",),
+    reward_weights=(1.0,),
+)
 BOARDS = Group(
     "boards",
     ("board_0", "board_1", "board_2"),
@@ -19,6 +26,8 @@ BOARDS = Group(
     ("rate",),
     ("deficit", "churn"),
     (0.5, 0.2),
+    ("own", "cost_deficit", "cost_churn"),
+    (1.0, 0.0, 0.0),
 )
 DISTRICTS = 3
 
@@ -91,9 +100,11 @@ class FakeCore:
         self._clock += 1
         done = self._clock >= self.steps_per_episode
         final = self._observations()
-        goals = {name: reward / self.local_weight for name, reward in rewards.items()}
         info = {**self._info(), "final_observations": final}
-        info |= {"whole": torch.zeros(self.num_envs, dtype=self.dtype), "goals": goals}
+        info["reward_vector"] = {
+            name: torch.cat([reward.unsqueeze(-1), -costs[name]], -1)
+            for name, reward in rewards.items()
+        }
         self._restart(np.flatnonzero(done))
         ended, never = torch.as_tensor(done), torch.zeros(self.num_envs, dtype=torch.bool)
         terminated, truncated = (never, ended) if self._truncate else (ended, never)

@@ -22,31 +22,34 @@ from envs.adapters.parallel import GovernanceParallelEnv, Info
 from envs.adapters.single import first_row
 from envs.groups import Group, StepResult
 
-#: Objectives of every governor before its constraint costs: welfare of the whole, own goal.
-PARTS = ("welfare", "goal")
-
 
 class GovernanceMOParallelEnv(GovernanceParallelEnv, MOParallelEnv):  # type: ignore[misc]
     """PettingZoo parallel environment whose rewards are vectors [R], float32.
 
-    The objectives are the same for all agents, in the order of `objectives`: "welfare", the gain
-    of the whole city over the status-quo twin; "goal", the governor's own; and "minus_<cost>" for
-    every constraint cost of the scenario, never above zero, 0 for those who do not carry it.
-    `scalar_weights` (agent -> [R]) are the weights whose sum is the reward of `parallel_env`:
+    The objectives are the same for all agents, in the order of `objectives`: "whole", the gain of
+    the city's flow of welfare over the status-quo twin; "stocks", the same of what is left for
+    later; "own", the governor's own goal; and "cost_<name>" for every constraint cost of the
+    scenario, never above zero, 0 for those who do not carry it. `scalar_weights` (agent -> [R])
+    are the weights whose sum is the reward of `parallel_env`:
     `momaland.utils.parallel_wrappers.LinearizeReward(env, env.scalar_weights)`.
     """
 
     def __init__(self, core: BatchedCore, render_mode: str | None = None) -> None:
         super().__init__(core, render_mode)
         self.objectives = objectives(core.groups)
-        high = np.where(np.arange(len(self.objectives)) < len(PARTS), np.inf, 0.0)
-        space = spaces.Box(-np.inf, high.astype(np.float32), (len(self.objectives),), np.float32)
+        high = [0.0 if name.startswith("cost_") else np.inf for name in self.objectives]
+        space = spaces.Box(
+            -np.inf, np.asarray(high, dtype=np.float32), (len(self.objectives),), np.float32
+        )
         self.reward_spaces = {
             agent: cast("spaces.Space[Array]", space) for agent in self.possible_agents
         }
-        weights = np.zeros(len(self.objectives), dtype=np.float32)
-        weights[: len(PARTS)] = 1.0 - core.local_weight, core.local_weight
-        self.scalar_weights = {agent: weights.copy() for agent in self.possible_agents}
+        self.scalar_weights = {
+            agent: np.array([weights.get(name, 0.0) for name in self.objectives], np.float32)
+            for group in core.groups
+            for weights in [dict(zip(group.reward_names, group.reward_weights, strict=True))]
+            for agent in group.agents
+        }
 
     def reward_space(self, agent: str) -> spaces.Space[Array]:
         """Space of an agent's reward vector; KeyError for an unknown agent."""
@@ -69,8 +72,7 @@ class GovernanceMOParallelEnv(GovernanceParallelEnv, MOParallelEnv):  # type: ig
 
 def objectives(groups: Sequence[Group]) -> tuple[str, ...]:
     """Names of the R objectives of a scenario's governors."""
-    costs = dict.fromkeys(name for group in groups for name in group.cost_names)
-    return (*PARTS, *(f"minus_{name}" for name in costs))
+    return tuple(dict.fromkeys(name for group in groups for name in group.reward_names))
 
 
 def reward_vectors(
@@ -79,13 +81,9 @@ def reward_vectors(
     """Reward vectors of a step: group -> [B, n, R], columns in the order of `names`."""
     vectors = {}
     for group in groups:
-        goal = result.info["goals"][group.name]
-        columns = {"welfare": result.info["whole"].unsqueeze(-1).expand_as(goal), "goal": goal}
-        costs = result.costs[group.name].unbind(-1)
-        columns |= {
-            f"minus_{name}": -cost for name, cost in zip(group.cost_names, costs, strict=True)
-        }
-        nothing = torch.zeros_like(goal)
+        parts = result.info["reward_vector"][group.name]
+        columns = dict(zip(group.reward_names, parts.unbind(-1), strict=True))
+        nothing = torch.zeros_like(parts[..., 0])
         vectors[group.name] = torch.stack([columns.get(name, nothing) for name in names], -1)
     return vectors
 

@@ -22,7 +22,6 @@ class NullCore:
     """
 
     scenario = "null"
-    local_weight = 0.0
 
     def __init__(
         self,

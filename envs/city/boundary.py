@@ -1,4 +1,4 @@
-"""The edge of a block that is governed alone: what supplies the ports of the other blocks.
+"""What supplies the ports of blocks that are not fully live: all four, or those around one.
 
 The treasury couples the blocks and stays live, and so do commuting, household budgets and
 valuation, which no block owns (MODEL section 10).
@@ -13,20 +13,20 @@ from envs.city.model import Flows
 from envs.city.rules import ruled
 from envs.city.wiring import BLOCKS, MODES, Held, Paired, Supply, ports_of
 
-#: Port, ports of the first month and of the month before, strength, governed rows -> supply.
+#: Port, ports of the first month and of the month before, strength, twins -> supply.
 _Source = Callable[[str, Flows, Flows, float, int], Supply]
 
 
-def _frozen(port: str, first: Flows, last: Flows, coupling: float, governed: int) -> Supply:
+def _frozen(port: str, first: Flows, last: Flows, coupling: float, twins: int) -> Supply:
     return Held(getattr(first, port), coupling)
 
 
-def _ruled(port: str, first: Flows, last: Flows, coupling: float, governed: int) -> Supply:
+def _ruled(port: str, first: Flows, last: Flows, coupling: float, twins: int) -> Supply:
     return Held(lambda _: ruled(port, first, last), coupling)
 
 
-def _replayed(port: str, first: Flows, last: Flows, coupling: float, governed: int) -> Supply:
-    return Paired(governed, coupling)
+def _replayed(port: str, first: Flows, last: Flows, coupling: float, twins: int) -> Supply:
+    return Paired(twins, coupling)
 
 
 _SOURCES: dict[str, _Source] = {"frozen": _frozen, "rule": _ruled, "replay": _replayed}
@@ -37,7 +37,7 @@ class Boundary:
     """Which blocks lie outside, and what supplies their ports.
 
     Attributes:
-        block: the one that is inside; "" where all are, and nothing is held.
+        block: the one that is inside and live; "" where none is.
         others: "live" blocks respond; "frozen" ones stand still at the first month; "rule":
             they follow ``envs.city.rules``; "replay": they do what they do under the status
             quo in the same weather, month by month, whatever is governed.
@@ -60,7 +60,7 @@ class Boundary:
     @property
     def open(self) -> bool:
         """Whether every port is live."""
-        return not self.block or self.others == "live" or self.coupling >= 1
+        return self.others == "live" or self.coupling >= 1
 
     @property
     def quiet(self) -> Boundary:
@@ -74,15 +74,15 @@ class Boundary:
             return ()
         return tuple(name for name in BLOCKS if name not in (self.block, "treasury"))
 
-    def held(self, first: Flows, last: Flows, governed: int = 0) -> Mapping[str, Supply]:
+    def held(self, first: Flows, last: Flows, twins: int = 0) -> Mapping[str, Supply]:
         """What is held in a month.
 
         Args:
             first: ports of the city's first month; last: of the month before; rows
-                ``[B, ...]`` both. governed: leading rows, each with its status quo behind
-                (replay needs them).
+                ``[B, ...]`` both. twins: rows at the end that are under the status quo (replay
+                needs them).
         """
         return {
-            port: _SOURCES[self.others](port, first, last, self.coupling, governed)
+            port: _SOURCES[self.others](port, first, last, self.coupling, twins)
             for port in ports_of(self.outside)
         }

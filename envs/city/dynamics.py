@@ -61,7 +61,8 @@ class Dynamics:
     """Exogenous processes of a batch of rows.
 
     Innovations of an episode are drawn row by row when the row is reset; ``advance`` moves
-    all rows one month and returns the shocks in force.
+    all rows one month and returns the shocks in force. ``strength`` scales levels, trends and
+    events of all rows: 1 as the preset says, 0 a steady world.
     """
 
     def __init__(
@@ -89,6 +90,7 @@ class Dynamics:
         self.months = months
         self.width = len(CITY_SERIES) + len(DISTRICT_SERIES) * districts
         self.crises: list[tuple[Crisis, ...]] = [()] * rows
+        self.strength = 1.0
         self._chance = chance
         self._like = like
         self._learnt = drift if preset != "steady" else None
@@ -167,7 +169,7 @@ class Dynamics:
         self._level = self.preset.persistence * self._level + self._noise[month, rows]
         self._trend = self._trend + self._drift
         self._month = self._month + 1
-        now = self._level + self._trend
+        now = self.strength * (self._level + self._trend)
         city, local = now.tensor_split([len(CITY_SERIES)], -1)
         shocks = self._quiet | dict(zip(CITY_SERIES, city.unbind(-1), strict=True))
         by_district = local.reshape(-1, len(DISTRICT_SERIES), self.districts).unbind(1)
@@ -175,7 +177,7 @@ class Dynamics:
             common = shocks[name].unsqueeze(-1) if SHOCKS[name].shared else 0.0
             shocks[name] = common + series
         for name, series in self._events.items():
-            shocks[name] = shocks[name] + series[month, rows]
+            shocks[name] = shocks[name] + self.strength * series[month, rows]
         if self._chance:
             shocks |= self._draw()
         return shocks

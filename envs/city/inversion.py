@@ -78,7 +78,7 @@ def invert(panel: Panel, p: Parameters) -> City:
         f_planning, f_industry, f_services, f_infra, f_treasury, f_households, t
     )
     state = CityState(s_planning, s_industry, s_services, s_infra, fiscal)
-    return _close(City(g, p, fundamentals, state))
+    return _close(City(g, p, fundamentals, state, panel=panel))
 
 
 def _close(city: City) -> City:

@@ -170,19 +170,22 @@ def enforce(
     requested: Mapping[str, Tensor],
     rows: int | None = None,
     paces: Mapping[str, Tensor] | None = None,
+    limit: Tensor | None = None,
 ) -> Policy:
     """One month of the policy pipeline: rate limit, then delay.
 
-    Requests beyond ``Lever.rate`` a month are smoothly limited (tanh), then the share
-    ``Lever.delay`` of the gap takes effect, or that of ``paces`` (see ``delays``). Levers that
-    are not requested stay where they are, and so do all rows but the first ``rows`` (default:
-    every row is governed).
+    Requests beyond ``Lever.rate`` a month are smoothly limited (tanh), as far as the ``limit``
+    ``[b]`` binds (default: fully), then the share ``Lever.delay`` of the gap takes effect, or
+    that of ``paces`` (see ``delays``). Levers that are not requested stay where they are, and so
+    do all rows but the first ``rows`` (default: every row is governed).
     """
     result = dict(in_force)
     for name, target in requested.items():
         lever, now = LEVERS[name], in_force[name]
         governed = now if rows is None else now[:rows]
         gap = lever.rate * torch.tanh((target - governed) / lever.rate)
+        if limit is not None:
+            gap = torch.lerp(target - governed, gap, _by_row(limit, gap))
         if paces is None:
             moved = governed + lever.delay * gap
         else:

@@ -27,6 +27,7 @@ from envs.city import (
 )
 from envs.city.geography import Geography
 from envs.city.levers import announced, delays, enforce
+from envs.city.panel import Panel
 from envs.city.parameters import Parameters
 from envs.city.ports import (
     Commute,
@@ -100,7 +101,8 @@ class City:
 
     Tensors have one row where all rows of a batch share them, else one row each. ``drift``
     ``[b, width]``, where a twin has learnt it, is the yearly drift of the exogenous series
-    (``envs.city.dynamics``).
+    (``envs.city.dynamics``). ``panel`` is the first year that was inverted, where the first
+    state is at rest in it (a twin's is not).
     """
 
     geography: Geography
@@ -108,6 +110,7 @@ class City:
     fundamentals: Fundamentals
     start: CityState
     drift: Tensor | None = None
+    panel: Panel | None = None
 
     @property
     def districts(self) -> int:
@@ -138,6 +141,7 @@ class City:
             tree.take(self.fundamentals, index),
             tree.take(self.start, index),
             tree.take(self.drift, index),
+            tree.take(self.panel, index),
         )
 
     def to(self, dtype: torch.dtype, device: torch.device | str | None = None) -> City:
@@ -148,6 +152,7 @@ class City:
             tree.to(self.fundamentals, dtype, device),
             tree.to(self.start, dtype, device),
             tree.to(self.drift, dtype, device),
+            tree.to(self.panel, dtype, device),
         )
 
     def step(
@@ -178,7 +183,8 @@ class City:
         g, p, f = self.geography, self.parameters, self.fundamentals
         before = state.treasury.policy
         paces = delays(p.b.delay_common, p.b.delay_weight)
-        public = replace(state.treasury, policy=enforce(before, requested, governed, paces))
+        in_force = enforce(before, requested, governed, paces, p.b.rate_limit)
+        public = replace(state.treasury, policy=in_force)
         port = Wiring(held or {})
 
         residents = port("residents", lambda: planning.residents(state.planning))

@@ -287,6 +287,7 @@ _TREASURY = (
     Parameter("el_hours", 0.15, 0, 0.5, "-", "Saez, Slemrod & Giertz 2012 (ETI 0.12-0.40)", "elasticity of taxable labour to the net-of-tax rate", "industry"),
     Parameter("delay_common", 0.2, 0.02, 1, "1/month", ASSUMED, "share of the gap between a lever and its request that takes effect each month, where levers share one delay", "model"),
     Parameter("delay_weight", 0.0, 0, 1, "-", ASSUMED, "0 each lever has its own delay, 1 all have the common one", "model"),
+    Parameter("rate_limit", 1.0, 0, 1, "-", "MODEL section 6 at 1; below it, a study without delay", "how far the largest change a month of a lever binds: 1 as its rate says, 0 not at all", "model"),
     Parameter("interest", 0.0025, 0, 0.01, "1/month", ASSUMED, "interest on debt", "treasury"),
     Parameter("spread", 0.001, 0, 0.01, "1/month", ASSUMED, "extra interest on positive debt", "treasury"),
     Parameter("rate_debt", 0.02, 0.005, 0.1, "1/month", ASSUMED, "speed of the debt rule", "treasury"),

@@ -55,7 +55,7 @@ def present_value(
     months: int = MONTHS,
     mode: str = "pooled",
     shocks: Shocks | None = None,
-    measure: str = "incumbents",
+    measure: welfare.Measure = "incumbents",
     last: Flows | None = None,
     supplies: Supplies | None = None,
 ) -> PresentValue:
@@ -65,7 +65,7 @@ def present_value(
     under differentiation: each year is recomputed in the backward pass.
 
     Args:
-        shocks: held for ever; default none. measure: a population measure of ``Welfare``.
+        shocks: held for ever; default none. measure: what a month is judged by.
         last, supplies: ports of the month before, and what is held after it (default: nothing).
     """
     rows, districts = state.planning.home_rent.shape
@@ -77,7 +77,8 @@ def present_value(
             held = supplies(ports) if supplies and ports else None
             start, flows = city.step(start, requested, frozen, mode, held=held)
             ports = flows if supplies else None
-            gains.append(getattr(welfare.evaluate(city, ref, flows), measure) * ref.total)
+            now = welfare.evaluate(city, ref, flows)
+            gains.append(welfare.measured(now, ref, measure) * ref.total)
             costs.append(flows.settlement.spending - flows.settlement.revenue)
         return start, ports, torch.stack(gains), torch.stack(costs)
 
@@ -260,7 +261,11 @@ def mechanical_costs(city: City, months: int = MONTHS) -> dict[str, Tensor]:
 
 
 def costates(
-    city: City, ref: welfare.Reference, months: int = MONTHS, boundary: Boundary | None = None
+    city: City,
+    ref: welfare.Reference,
+    months: int = MONTHS,
+    boundary: Boundary | None = None,
+    measure: welfare.Measure = "incumbents",
 ) -> CityState:
     """Gradient of the present value of welfare with respect to every state at the baseline.
 
@@ -278,7 +283,9 @@ def costates(
     if boundary is not None and not boundary.open:
         _, last = city.step(city.initial(), {}, no_shocks(rows, like.shape[1], like))
         supplies = partial(boundary.quiet.held, last)
-    value = present_value(city, start, ref, base, months, last=last, supplies=supplies)
+    value = present_value(
+        city, start, ref, base, months, measure=measure, last=last, supplies=supplies
+    )
     named = list(tree.leaves(start))
     grads = torch.autograd.grad(value.welfare.sum(), [x for _, x in named], allow_unused=True)
     shadow = iter(
@@ -287,23 +294,29 @@ def costates(
     return tree.tree_map(lambda _: next(shadow), start)
 
 
-_PRICES: dict[tuple[int, Boundary], tuple[City, CityState]] = {}
+_PRICES: dict[tuple[int, Boundary, welfare.Measure], tuple[City, CityState]] = {}
 _KEPT = 32
 
 
-def shadow_prices(city: City, months: int = 240, boundary: Boundary | None = None) -> CityState:
+def shadow_prices(
+    city: City,
+    months: int = 240,
+    boundary: Boundary | None = None,
+    measure: welfare.Measure = "incumbents",
+) -> CityState:
     """Co-states as months of income per unit of state.
 
-    They are computed once per city, boundary and process.
+    They are computed once per city, boundary, measure and process.
     """
     edge = Boundary() if boundary is None or boundary.open else boundary.quiet
-    known = _PRICES.get((id(city), edge))
+    key = id(city), edge, measure
+    known = _PRICES.get(key)
     if known is None:
         ref = welfare.reference(city)
         with torch.enable_grad():
-            prices = costates(city, ref, months, edge)
+            prices = costates(city, ref, months, edge, measure)
         scaled = tree.tree_map(lambda x: x / ref.total.reshape(-1, *(1,) * (x.dim() - 1)), prices)
         while len(_PRICES) >= _KEPT:
             _PRICES.pop(next(iter(_PRICES)))
-        known = _PRICES[id(city), edge] = (city, scaled)
+        known = _PRICES[key] = (city, scaled)
     return known[1]

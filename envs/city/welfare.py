@@ -6,6 +6,7 @@ turned into income by ``y0 exp(J - J0)`` with ``y0`` its income in the first yea
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -18,7 +19,10 @@ from envs.city.shocks import no_shocks
 RAWLS = 20.0
 ATKINSON = {"utilitarian": 0.0, "nash": 1.0, "atkinson": 2.0, "rawls": RAWLS}
 POPULATION = ("incumbents", "residents", "land_fiscal", "total")
+OBJECTIVES = (*ATKINSON, "gini")
 WEIGHTS = ("experienced", "revealed")
+#: Differences of consumption below this share of its mean count less in the smooth Gini index.
+GINI_WIDTH = 1e-4
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,23 @@ def equally_distributed(consumption: Tensor, people: Tensor, aversion: float) ->
     return lowest.squeeze(-1).squeeze(-1) * inner ** (1 / power)
 
 
+def gini_equivalent(consumption: Tensor, people: Tensor) -> Tensor:
+    """Mean times one minus the Gini index of ``consumption`` ``[B, D, K]`` over people ``[B]``.
+
+    Sen 1976, Review of Economic Studies 43(1). Differences are rounded off at ``GINI_WIDTH`` of
+    the mean, so that the index has a slope where many are equal.
+    """
+    weight = people / people.sum((-2, -1), keepdim=True)
+    mean = (weight * consumption).sum((-2, -1))
+    width = (GINI_WIDTH * mean).reshape(-1, 1, 1, 1)
+    apart = torch.zeros_like(mean)
+    for level, share in zip(consumption.unbind(-1), weight.unbind(-1), strict=True):
+        gap = consumption.unsqueeze(1) - level.unsqueeze(-1).unsqueeze(-1)
+        pairs = weight.unsqueeze(1) * (torch.sqrt(gap**2 + width**2) - width)
+        apart = apart + (share * pairs.sum((-2, -1))).sum(-1)
+    return mean - apart / 2
+
+
 def expected_utility(p: Parameters, utility: Tensor, people: Tensor, floor: Tensor) -> Tensor:
     """Expected utility by type ``[B, K]``, location tastes included.
 
@@ -92,6 +113,19 @@ def expected_utility(p: Parameters, utility: Tensor, people: Tensor, floor: Tens
     share = people / people.sum(1, keepdim=True)
     size = (floor / floor.sum(-1, keepdim=True)).unsqueeze(-1) ** p.bdk.size_floor
     return (share * (utility - torch.log(share / size) / p.bdk.mu_r)).sum(1)
+
+
+#: What a month is judged by: the name of a population measure, or a function of its welfare
+#: against reference values, ``[B]`` share of the first year's income.
+Measure = str | Callable[[Welfare, Reference], Tensor]
+
+
+def measured(now: Welfare, ref: Reference, measure: Measure) -> Tensor:
+    """A month by a measure ``[B]``, share of the first year's income."""
+    if isinstance(measure, str):
+        value: Tensor = getattr(now, measure)
+        return value
+    return measure(now, ref)
 
 
 def _utility(flows: Flows, weights: str) -> Tensor:

@@ -54,24 +54,25 @@ class Held:
 
 @dataclass(frozen=True)
 class Paired:
-    """A port that the leading rows take from the rows behind them, where it is live.
+    """A port that rows take from their twins at the end of the batch, where it is live.
 
     Attributes:
-        leading: number of rows that follow; row i follows row ``leading + i``.
+        twins: number of rows that are followed; row i follows twin ``i % twins``.
         coupling: strength of the followers' own live port in [0, 1].
     """
 
-    leading: int
+    twins: int
     coupling: float = 0.0
 
     def follow(self, live: T) -> T:
-        """A tree of rows ``[2 leading, ...]`` whose leading rows follow; shared rows stay."""
+        """A tree of rows ``[k twins, ...]`` where all but the twins follow; shared rows stay."""
 
         def pair(x: Tensor) -> Tensor:
             if x.shape[0] == 1:
                 return x
-            own, other = x[: self.leading], x[self.leading :]
-            return torch.cat([other + self.coupling * (own - other), other])
+            own, other = x[: -self.twins], x[-self.twins :]
+            led = other.repeat(len(own) // self.twins, *(1,) * (x.dim() - 1))
+            return torch.cat([led + self.coupling * (own - led), other])
 
         return tree.tree_map(pair, live)
 

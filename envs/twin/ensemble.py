@@ -5,7 +5,7 @@ Shapes: N members, D districts, V observed series. All float64.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -89,22 +89,46 @@ def draw_parameters(
     the table's range; parameters of the neutral prior keep their sign and are log-normal
     around the city's solution.
     """
-    base = Parameters.default(centre)
+
+    def noise(size: tuple[int, ...]) -> Tensor:
+        shape = (settings.members, *size)
+        return torch.randn(shape, dtype=torch.float64, generator=generator)
+
+    return spread_around(
+        Parameters.default(centre),
+        noise,
+        settings.spread,
+        settings.neutral_spread,
+        settings.dynamic,
+    )
+
+
+def spread_around(
+    base: Parameters,
+    noise: Callable[[tuple[int, ...]], Tensor],
+    spread: float,
+    neutral_spread: float,
+    dynamic: Sequence[str],
+) -> Parameters:
+    """Log-normal draws around ``base``, a row each.
+
+    Args:
+        noise: standard normal numbers ``[rows, *size]``. spread: standard deviation of the logs
+            of the ``dynamic`` parameters; neutral_spread: of those of the neutral prior.
+    """
     drawn: dict[str, Tensor] = {}
     for name, parameter in TABLE.items():
-        value = base.values[name]
-        spread = settings.neutral_spread if parameter.solved else settings.spread
-        if not parameter.solved and name not in settings.dynamic:
+        if not parameter.solved and name not in dynamic:
             continue
-        shape = (settings.members, *value.shape[1:])
-        noise = torch.randn(shape, dtype=value.dtype, generator=generator)
-        sample = value * torch.exp(spread * noise)
+        value = base.values[name]
+        width = neutral_spread if parameter.solved else spread
+        sample = value * torch.exp(width * noise(tuple(value.shape[1:])))
         if not parameter.solved:
             sample = sample.clamp(parameter.low, parameter.high)
         drawn[name] = sample
     for name in ("w_facility", "cond_speed"):
         drawn[name] = drawn[name].clamp(0.001, 0.9)
-    drawn["kappa_w"] = base.values["kappa_w"].expand(settings.members).clone()
+    drawn["kappa_w"] = base.values["kappa_w"].expand_as(drawn["kappa_w"]).clone()
     return base.replace(drawn)
 
 

@@ -269,7 +269,8 @@ def posterior_city(twin: Twin, members: Members | None = None) -> City:
     still, everywhere = torch.zeros_like(world.outside), torch.zeros_like(world.amenity_drift)
     columns = [learnt.get(name, still).unsqueeze(-1) for name in CITY_SERIES]
     columns += [local.get(name, everywhere) for name in DISTRICT_SERIES]
-    return replace(city, fundamentals=fundamentals, start=now.state, drift=torch.cat(columns, -1))
+    drift = torch.cat(columns, -1)
+    return replace(city, fundamentals=fundamentals, start=now.state, drift=drift, panel=None)
 
 
 def summary(twin: Twin) -> dict[str, Any]:

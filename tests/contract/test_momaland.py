@@ -46,16 +46,16 @@ def test_the_documented_weights_give_the_scalar_reward(case: Case) -> None:
 
 def test_costs_are_named_objectives_of_those_who_carry_them() -> None:
     env = GovernanceMOParallelEnv(FakeCore(seed=5))
-    assert env.objectives == ("welfare", "goal", "minus_deficit", "minus_churn")
+    assert env.objectives == ("own", "cost_deficit", "cost_churn")
     observations, _ = env.reset(seed=5)
     signal = observations["planner_0"][0]
     actions = {"planner_0": np.array([signal, signal])}
     actions |= {f"board_{i}": np.array([0.5]) for i in range(3)}
     _, rewards, *_ = env.step(actions)
-    assert rewards["planner_0"] == pytest.approx([0.0, 0.5 / 0.2, 0.0, 0.0])
-    assert rewards["board_2"][2:] == pytest.approx([-0.5, -0.25])
+    assert rewards["planner_0"] == pytest.approx([0.5, 0.0, 0.0])
+    assert rewards["board_2"][1:] == pytest.approx([-0.5, -0.25])
     assert all(env.reward_space(agent).contains(vector) for agent, vector in rewards.items())
-    assert env.scalar_weights["board_0"] == pytest.approx([0.8, 0.2, 0.0, 0.0])
+    assert env.scalar_weights["board_0"] == pytest.approx([1.0, 0.0, 0.0])
 
 
 def test_welfare_is_of_the_whole_and_the_goal_ones_own() -> None:
@@ -65,7 +65,7 @@ def test_welfare_is_of_the_whole_and_the_goal_ones_own() -> None:
     _, rewards, *_ = env.step(actions)
     table = np.stack(list(rewards.values()))
     assert np.unique(table[:, 0]).size == 1
-    assert np.unique(table[:, 1]).size == len(table)
+    assert np.unique(table[:, 2]).size == len(table)
 
 
 def test_a_central_agent_of_momaland_sums_the_vectors() -> None:

@@ -207,7 +207,9 @@ def test_some_rows_start_anew_and_the_others_go_on() -> None:
     for each in (env, other):
         each.step(actions(each, 0, 2))
     env._restart([1])
-    for (name, a), (_, b) in zip(tree.leaves(env._flows), tree.leaves(env._first), strict=True):
+    for (name, a), (_, b) in zip(
+        tree.leaves(env._flows), tree.leaves(env._ground.first), strict=True
+    ):
         assert torch.equal(a[[1, 3]], b[[1, 3]]), name
     one, two = env.step(actions(env, 1, 2)), other.step(actions(env, 1, 2))
     for name in one.observations:

@@ -34,6 +34,7 @@ ALLOWED: dict[tuple[str, str], str] = {
     ("dynamics.py", "PRESETS"): "a table of its own, all assumed; polislab model shocks prints it",
     ("dynamics.py", "Preset"): "persistence that the presets share",
     ("welfare.py", "RAWLS"): "the aversion that stands for Rawls (MODEL section 9)",
+    ("welfare.py", "GINI_WIDTH"): "where differences are rounded off",
     ("valuation.py", "MONTHS"): "the horizon of a present value (MODEL section 22.3)",
     ("minutes.py", "EMPTY"): "what a road without congestion means (MODEL section 22.5)",
     ("neutrality.py", "UNKNOWNS"): "natural sizes of the unknowns, the unit of a Newton step",
