@@ -11,6 +11,7 @@ COMMANDS = (
     "simulate",
     "train",
     "evaluate",
+    "compare",
     "runs",
     "scenario",
     "city",
