@@ -10,6 +10,7 @@ COMMANDS = (
     "demo",
     "simulate",
     "train",
+    "tune",
     "evaluate",
     "compare",
     "runs",
