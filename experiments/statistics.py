@@ -211,7 +211,8 @@ def performance_profile(values: ArrayLike, thresholds: ArrayLike) -> Floats:
     Where one curve lies above another everywhere, its algorithm is better whatever counts as
     good. The area under it is the mean (of scores that are not negative).
     """
-    return _exceeding(_matrix(values)[None], np.asarray(thresholds, dtype=np.float64))[0]
+    cuts = np.asarray(thresholds, dtype=np.float64)
+    return np.asarray(_exceeding(_matrix(values)[None], cuts)[0])
 
 
 def profile_band(

@@ -13,6 +13,7 @@ COMMANDS = (
     "tune",
     "evaluate",
     "compare",
+    "results",
     "runs",
     "scenario",
     "city",
