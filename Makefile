@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 BARE := benchmarl momaland tqdm
 SOURCES := envs agents experiments configs tests
 
-.PHONY: help demo test bench tables lint format clean distclean
+.PHONY: help demo test bench results tables lint format clean distclean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -17,6 +17,7 @@ help:
 	@echo "make demo       fit the London twin, train, check, write the dossier (at most 10 minutes)"
 	@echo "make test       linters, types, floors, then every test (at most 15 minutes)"
 	@echo "make bench      speed of the city model and of learning"
+	@echo "make results    train the baselines that are missing, compare, write docs/results.md (QUICK=1: rehearse)"
 	@echo "make tables     write the pages docs/model-*.md from the model's tables anew"
 	@echo "make lint       ruff, mypy and import-linter only"
 	@echo "make format     let ruff put the code in shape"
@@ -27,6 +28,9 @@ demo: $(RUN_STAMP)
 
 bench: $(RUN_STAMP)
 	$(BIN)/polislab bench
+
+results: $(RUN_STAMP)
+	$(BIN)/polislab results $(if $(QUICK),--quick)
 
 tables: $(RUN_STAMP)
 	for table in parameters levers shocks indicators concepts; do \

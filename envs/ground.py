@@ -27,8 +27,9 @@ from envs.scenario import Scenario
 class Ground:
     """Cities of all rows, and the first month of each.
 
-    rows: B. model, start, first, reference: of all ``(2 + C) B`` rows, or one that they share. governed,
-    start_values, beta: of the governed rows. prices: of stocks. boundary: what is not live.
+    rows: B. model, start, first, reference: of all ``(2 + C) B`` rows, or one that they share.
+    governed, start_values, beta: of the governed rows. prices: of stocks. boundary: what is not
+    live.
     """
 
     rows: int

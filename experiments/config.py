@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, TypeVar
 
 from hydra import compose, initialize_config_dir
@@ -64,6 +64,28 @@ class Config:
             "device": self.settings.device,
         }
 
+    def scored_on(self, first_seed: int, cities: int | None = None) -> Config:
+        """The same configuration with other held-out cities.
+
+        Args:
+            first_seed: of the cities. cities: their number; None leaves it.
+        """
+        experiment = self.settings.experiment
+        evaluation = replace(
+            experiment.evaluation,
+            first_seed=first_seed,
+            cities=cities or experiment.evaluation.cities,
+        )
+        changed = replace(experiment, evaluation=evaluation)
+        plain = {"cities": evaluation.cities, "first_seed": first_seed}
+        kept = self.resolved["experiment"]
+        resolved = kept | {"evaluation": kept["evaluation"] | plain}
+        return replace(
+            self,
+            settings=replace(self.settings, experiment=changed),
+            resolved=self.resolved | {"experiment": resolved},
+        )
+
 
 def choices(group: str) -> list[str]:
     """Names that `group=NAME` accepts."""
@@ -118,6 +140,9 @@ def _parse(text: str, problems: list[str]) -> Override | None:
         override: Override = OverridesParser.create().parse_override(text)
     except HydraException:
         problems.append(f"{text}: not of the form KEY=VALUE")
+        return None
+    if text.lstrip("+~").startswith(("hydra.", "hydra/")):
+        problems.append(f"{text}: launchers need -m")
         return None
     if override.is_delete():
         problems.append(f"{text}: keys cannot be deleted")

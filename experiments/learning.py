@@ -31,15 +31,19 @@ class Log:
     """Metrics of a run in `metrics.csv` and for TensorBoard."""
 
     def __init__(self, run: Run, keep: int) -> None:
-        """Continue after the first `keep` rows."""
+        """Continue after the first `keep` rows; who watches the run hears of them again."""
         from stable_baselines3.common.logger import TensorBoardOutputFormat
 
         self.metrics = Metrics(run.folder / "metrics.csv", keep)
         self.board = TensorBoardOutputFormat(str(run.folder / "tensorboard"))
+        self.watch = run.watch
+        for row in self.metrics.rows:
+            self.watch(row)
 
     def add(self, row: Mapping[str, Any], step: float) -> None:
         self.metrics.add(row)
         self.board.write(dict(row), dict.fromkeys(row, ()), int(step))
+        self.watch(row)
 
     def close(self) -> None:
         self.board.close()

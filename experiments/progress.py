@@ -33,19 +33,19 @@ class Rate(ProgressColumn):
 
 
 @contextmanager
-def progress(label: str, total: int, unit: str, done: int = 0) -> Iterator[Tick]:
+def progress(label: str, total: int, unit: str = "", done: int = 0) -> Iterator[Tick]:
     """Show a bar; the value is called after each unit of work.
 
     Args:
         label: what is being done.
         total: units of work in all; done: units that an earlier run did.
-        unit: name of a unit, in the plural.
+        unit: name of a unit, in the plural; without one no rate is shown.
     """
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        Rate(unit),
+        *([Rate(unit)] if unit else []),
         TimeRemainingColumn(),
         TextColumn("left"),
         console=Console(stderr=True),

@@ -24,10 +24,9 @@ from experiments.gate import BacktestRow, DataFacts, Evidence, SeriesFact, Verdi
 from experiments.gate.check import listing, plain
 from experiments.rollouts import PROPOSED, STATUS_QUO, Outcome, collect
 from experiments.runs import versions
+from experiments.settings import GATE_SEED
 
 RULES = (STATUS_QUO, "uniform", "proportional", "pi")
-#: Seeds of the gate's shocks: a block that neither training nor evaluation reaches.
-GATE_SEED = 20_000_000
 DRAWS = 32
 FAN_YEARS = 5
 _SUMMED = ("population", "dwellings", "jobs", "enterprises", "vehicle_km")

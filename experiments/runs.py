@@ -7,11 +7,12 @@ import datetime
 import hashlib
 import io
 import json
+import os
 import platform
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -32,13 +33,19 @@ PACKAGES = (
     "hydra-core",
 )
 FINISHED, RUNNING, INTERRUPTED = "finished", "running", "interrupted"
+FAILED, STOPPED = "failed", "stopped"
+
+
+def _unwatched(row: Mapping[str, Any]) -> None:
+    """Nobody follows the metrics of a run."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """The folder of one run."""
+    """The folder of one run; `watch` hears each row of metrics, and may stop it by raising."""
 
     folder: Path
+    watch: Callable[[Mapping[str, Any]], None] = field(default=_unwatched, compare=False)
 
     @property
     def manifest(self) -> dict[str, Any]:
@@ -82,6 +89,7 @@ class Run:
                 "evaluation_seeds": evaluation_seeds(config),
                 "device": config.settings.device,
                 "command": list(command),
+                "process": {"host": platform.node(), "pid": os.getpid()},
                 "data": {city: content_hash(city)},
                 "git": git_state(),
                 "versions": versions(),

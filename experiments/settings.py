@@ -13,6 +13,18 @@ from agents.schema import Between, Check, OneOf
 from experiments.cities import city_fault
 
 EVALUATION_SEEDS = (TRAINING_SEEDS, 2**31)
+SEED_BLOCK = 10_000_000
+MOST_CITIES = 10_000
+#: Blocks of seeds that evaluation may not touch, by the first seed of each: what was chosen on a
+#: city is not scored on it.
+RESERVED_SEEDS = {
+    20_000_000: "the gate",
+    50_000_000: "tuning",
+    60_000_000: "choosing the best rule",
+}
+GATE_SEED, TUNING_SEED, SELECTION_SEED = RESERVED_SEEDS
+TUNING_RUNS = 9_000_000
+"""Seed of a tuning trial's first run; the runs that are compared begin at 0."""
 AGENTS: dict[str, type] = {
     "ppo": PPOSettings,
     "plan": PlannerSettings,
@@ -34,12 +46,20 @@ def _name_fault(name: str) -> str | None:
     return f"{name!r} must be letters, digits, '-', '_' and '.', and not begin with '.'"
 
 
+def _held_out_fault(first: int) -> str | None:
+    """Why held-out cities cannot start at a seed."""
+    for start, use in RESERVED_SEEDS.items():
+        if start - MOST_CITIES < first < start + SEED_BLOCK:
+            return f"{first} meets the seeds {start} to {start + SEED_BLOCK - 1} kept for {use}"
+    return None
+
+
 @dataclass(frozen=True)
 class EvaluationSettings:
     """How policies are compared after training."""
 
-    cities: Annotated[int, Between(2, 10_000)]
-    first_seed: Annotated[int, Between(*EVALUATION_SEEDS)]
+    cities: Annotated[int, Between(2, MOST_CITIES)]
+    first_seed: Annotated[int, Between(*EVALUATION_SEEDS), Check(_held_out_fault)]
     rivals: tuple[Annotated[str, OneOf(tuple(RULES))], ...]
 
 

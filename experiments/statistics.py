@@ -160,8 +160,76 @@ def probability_of_improvement(treated: ArrayLike, reference: ArrayLike) -> floa
     first, second = _matrix(treated), _matrix(reference)
     if first.shape[1] != second.shape[1]:
         raise ValueError(f"strata differ: {first.shape[1]} and {second.shape[1]}")
-    difference = first[:, None, :] - second[None, :, :]
-    return float(((difference > 0) + 0.5 * (difference == 0)).mean())
+    return float(_wins(first, second).mean())
+
+
+def improvement_interval(
+    treated: ArrayLike,
+    reference: ArrayLike,
+    generator: np.random.Generator,
+    level: float = 0.95,
+    replications: int = 2000,
+    resample: Resampling = "crossed",
+) -> Interval:
+    """Probability of improvement with a bootstrap percentile interval.
+
+    Seeds of both sides are drawn apart, strata (which the sides share) together; ``"seeds"``
+    leaves the strata as they are. A bootstrap of runs that all win never draws a loss; the bound
+    is then the exact (Clopper-Pearson) one of as many wins as the side with fewer seeds has.
+    """
+    first, second = _matrix(treated), _matrix(reference)
+    estimate = probability_of_improvement(first, second)
+    rows, columns, strata = len(first), len(second), first.shape[1]
+    if estimate in (0.0, 1.0):
+        units = min((count for count in (rows, columns) if count > 1), default=strata)
+        exact = binomial_interval(units if estimate else 0, units, level)
+        return Interval(estimate, exact.low, exact.high)
+    draws = [_shares(generator, count, replications) for count in (rows, columns)]
+    draws.append(
+        _shares(generator, strata, replications)
+        if resample == "crossed"
+        else np.full((replications, strata), 1 / strata)
+    )
+    spread = np.einsum("rs,sut->rut", draws[0], _wins(first, second))
+    drawn = np.einsum("ru,rt,rut->r", draws[1], draws[2], spread)
+    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
+    return Interval(estimate, float(low), float(high))
+
+
+@dataclass(frozen=True)
+class Band:
+    """A curve with the two ends of its pointwise interval, arrays ``[K]``."""
+
+    estimate: Floats
+    low: Floats
+    high: Floats
+
+
+def performance_profile(values: ArrayLike, thresholds: ArrayLike) -> Floats:
+    """Share of all scores ``[S, T]`` above each threshold ``[K]``: ``[K]``.
+
+    Where one curve lies above another everywhere, its algorithm is better whatever counts as
+    good. The area under it is the mean (of scores that are not negative).
+    """
+    cuts = np.asarray(thresholds, dtype=np.float64)
+    return np.asarray(_exceeding(_matrix(values)[None], cuts)[0])
+
+
+def profile_band(
+    values: ArrayLike,
+    thresholds: ArrayLike,
+    generator: np.random.Generator,
+    level: float = 0.95,
+    replications: int = 1000,
+    resample: Resampling = "crossed",
+) -> Band:
+    """Performance profile with a pointwise bootstrap percentile interval."""
+    scores, cuts = _matrix(values), np.asarray(thresholds, dtype=np.float64)
+    draws = stratified_bootstrap(
+        scores, generator, lambda drawn: _exceeding(drawn, cuts), replications, resample
+    )
+    low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    return Band(_exceeding(scores[None], cuts)[0], low, high)
 
 
 def holm(p_values: ArrayLike) -> Floats:
@@ -202,6 +270,22 @@ def binomial_interval(successes: int, count: int, level: float = 0.95) -> Interv
     failures = count - successes
     high = float(stats.beta.ppf(1 - tail, successes + 1, failures)) if failures else 1.0
     return Interval(successes / count, low, high)
+
+
+def _wins(first: Floats, second: Floats) -> Floats:
+    """1 where a run beats another, 1/2 where they tie: ``[S, T], [S', T] -> [S, S', T]``."""
+    difference = first[:, None, :] - second[None, :, :]
+    return np.asarray((difference > 0) + 0.5 * (difference == 0))
+
+
+def _shares(generator: np.random.Generator, count: int, replications: int) -> Floats:
+    """Share of each of ``count`` units in samples drawn with replacement: ``[R, count]``."""
+    return np.asarray(generator.multinomial(count, [1 / count] * count, replications) / count)
+
+
+def _exceeding(values: Floats, thresholds: Floats) -> Floats:
+    """Share of cells above each threshold: ``[R, S, T], [K] -> [R, K]``."""
+    return np.stack([(values > cut).mean(axis=(-2, -1)) for cut in thresholds], axis=-1)
 
 
 def _two_sources(scores: Floats) -> tuple[float, float]:

@@ -10,13 +10,13 @@ import torch
 
 import agents
 import envs
-from agents.policy import Policy
+from agents.policy import GroupLike, Policy
 from experiments.config import Config
 from experiments.errors import InputError
 from experiments.evaluate import evaluate
 from experiments.learning import LEARNERS, Interrupted
 from experiments.progress import progress
-from experiments.runs import FINISHED, Run, run_of, write_json
+from experiments.runs import FAILED, FINISHED, Run, run_of, write_json
 
 
 def train(config: Config, command: Sequence[str]) -> tuple[Run, bool]:
@@ -39,17 +39,30 @@ def train(config: Config, command: Sequence[str]) -> tuple[Run, bool]:
         raise
     except KeyboardInterrupt:
         raise Interrupted(run, "The same command goes on from there.") from None
+    except Exception:
+        run.mark(FAILED)
+        raise
     run.mark(FINISHED)
     return run, True
 
 
 def _work(config: Config, run: Run) -> None:
-    learn = LEARNERS.get(config.kind)
-    learnt = learn(config, run) if learn else None
     env = held_out(config)
-    policy = learnt or agents.rule(config.kind, env.groups, asdict(config.agent))
+    policy = learn(config, run, env.groups)
     agents.save(policy, run.policy, _provenance(config, run))
     write_json(run.evaluation, compare(config, env, policy))
+
+
+def learn(config: Config, run: Run, groups: Sequence[GroupLike]) -> Policy:
+    """The policy of a configuration: learnt in its run folder, or a rule for these groups.
+
+    Raises:
+        Interrupted: on Ctrl-C.
+    """
+    learner = LEARNERS.get(config.kind)
+    if learner is not None:
+        return learner(config, run)
+    return agents.rule(config.kind, groups, asdict(config.agent))
 
 
 def held_out(config: Config) -> Any:

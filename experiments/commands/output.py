@@ -17,6 +17,8 @@ JsonOption = Annotated[
     typer.Option("--json", metavar="FILE", help="Also write the result to FILE (- for stdout)."),
 ]
 
+COLOURS = {"error": "red", "warning": "yellow"}
+
 
 def show(shown: Any) -> None:
     """Print a table or a line of text."""
@@ -26,14 +28,14 @@ def show(shown: Any) -> None:
     Console(width=wide, markup=False).print(shown)
 
 
-def complain(problems: Sequence[str]) -> None:
-    """Print what is wrong with the input on standard error."""
+def complain(problems: Sequence[str], kind: str = "error") -> None:
+    """Print what is wrong with the input, or what to beware of, on standard error."""
     from rich.console import Console
     from rich.markup import escape
 
     console = Console(stderr=True, soft_wrap=True)
     for problem in problems:
-        console.print(f"[red]error:[/] {escape(problem)}", highlight=False)
+        console.print(f"[{COLOURS[kind]}]{kind}:[/] {escape(problem)}", highlight=False)
 
 
 def emit(content: Any, file: Path | None) -> None:
@@ -55,3 +57,14 @@ def check_json(file: Path | None) -> None:
     """Refuse a bad `--json` before any work is done."""
     if file is not None and str(file) != "-" and (file.is_dir() or not file.parent.is_dir()):
         raise InputError(f"--json {file}: not a file in an existing folder")
+
+
+def check_files(**files: Path | None) -> None:
+    """Refuse files that cannot be written before any work is done; named by their options."""
+    problems = [
+        f"--{option} {file}: not a file in an existing folder"
+        for option, file in files.items()
+        if file is not None and (file.is_dir() or not file.parent.is_dir())
+    ]
+    if problems:
+        raise InputError(problems)

@@ -1,5 +1,7 @@
 """Statistics against closed forms and other implementations."""
 
+import itertools
+
 import numpy as np
 import pytest
 import scipy.stats
@@ -93,6 +95,69 @@ def test_probability_of_improvement_equals_mann_whitney():
     first, second = generator.integers(0, 9, 14) * 1.0, generator.integers(0, 9, 11) * 1.0
     u = scipy.stats.mannwhitneyu(first, second).statistic
     assert st.probability_of_improvement(first, second) == pytest.approx(u / (14 * 11))
+
+
+@pytest.mark.parametrize("resample", ["seeds", "crossed"])
+def test_spread_of_the_probability_of_improvement_has_its_closed_form(resample):
+    """Hoeffding's decomposition of the mean over pairs, drawn anew from what was seen."""
+    generator = np.random.default_rng(9)
+    first = generator.normal(0.2, 1, (9, 7))
+    second = generator.normal(0, 1, (6, 7))
+    wins = (first[:, None] > second[None]) * 1.0
+    axes = (0, 1, 2) if resample == "crossed" else (0, 1)
+    variance = 0.0
+    for size in range(1, len(axes) + 1):
+        for kept in itertools.combinations(axes, size):
+            effect = _pure_effect(wins, kept)
+            variance += effect.var() / np.prod([wins.shape[axis] for axis in kept])
+    found = st.improvement_interval(
+        first, second, np.random.default_rng(0), 0.6827, 40_000, resample
+    )
+    assert found.estimate == pytest.approx(wins.mean())
+    assert (found.high - found.low) / 2 == pytest.approx(np.sqrt(variance), rel=0.05)
+
+
+def test_runs_that_all_win_are_not_certain_to_win():
+    """Five wins of five: Clopper-Pearson's lower end is (0.025)^(1/5)."""
+    generator = np.random.default_rng(0)
+    sure = st.improvement_interval(np.ones((5, 8)), np.zeros((1, 8)), generator)
+    assert (sure.estimate, sure.low, sure.high) == pytest.approx((1.0, 0.025**0.2, 1.0))
+    never = st.improvement_interval(np.zeros((5, 8)), np.ones((7, 8)), generator)
+    assert (never.estimate, never.low, never.high) == pytest.approx((0.0, 0.0, 1 - 0.025**0.2))
+    rules = st.improvement_interval(np.ones((1, 8)), np.zeros((1, 8)), generator)
+    assert rules.low == pytest.approx(0.025 ** (1 / 8))
+
+
+def test_profile_is_the_survival_function_and_its_area_the_mean():
+    scores = np.random.default_rng(10).uniform(0, 1, (6, 11))
+    cuts = np.linspace(0, 1, 20_001)
+    profile = st.performance_profile(scores, cuts)
+    exact = scipy.stats.ecdf(scores.ravel()).sf.evaluate(cuts)
+    np.testing.assert_allclose(profile, exact)
+    assert np.trapezoid(profile, cuts) == pytest.approx(scores.mean(), abs=1e-4)
+
+
+def test_band_of_a_profile_has_the_spread_of_a_share():
+    """With one stratum the share above a threshold is binomial: variance p (1 - p) / S."""
+    scores = np.random.default_rng(11).normal(size=(200, 1))
+    band = st.profile_band(
+        scores, [-0.5, 0.0, 0.7], np.random.default_rng(0), 0.6827, 8000, "seeds"
+    )
+    share = band.estimate
+    np.testing.assert_allclose(
+        (band.high - band.low) / 2, np.sqrt(share * (1 - share) / 200), rtol=0.1
+    )
+
+
+def _pure_effect(values, kept):
+    """Interaction of some axes, freed of all effects of fewer of them (``seeds`` averages the
+    strata first)."""
+    total = 0.0
+    for size in range(len(kept) + 1):
+        for part in itertools.combinations(kept, size):
+            others = tuple(axis for axis in range(values.ndim) if axis not in part)
+            total = total + (-1) ** (len(kept) - size) * values.mean(others, keepdims=True)
+    return np.asarray(total)
 
 
 def test_holm_by_hand():

@@ -33,6 +33,7 @@ LARGEST_INDEX = 4
 ALLOWED: dict[tuple[str, str], str] = {
     ("dynamics.py", "PRESETS"): "a table of its own, all assumed; polislab model shocks prints it",
     ("dynamics.py", "Preset"): "persistence that the presets share",
+    ("rules.py", "RESPONSES"): "a table of its own, each row with its source",
     ("welfare.py", "RAWLS"): "the aversion that stands for Rawls (MODEL section 9)",
     ("welfare.py", "GINI_WIDTH"): "where differences are rounded off",
     ("valuation.py", "MONTHS"): "the horizon of a present value (MODEL section 22.3)",

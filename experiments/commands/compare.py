@@ -1,0 +1,74 @@
+"""`polislab compare`: learners beside each other, with training seeds as the unit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from experiments.commands.output import JsonOption, check_files, check_json, complain, emit, show
+
+
+def compare(
+    runs: Annotated[
+        list[str], typer.Argument(help="Run folders, folders that hold some, or patterns (*).")
+    ],
+    scenario: Annotated[
+        str | None, typer.Option(help="Keep only the runs of this scenario.")
+    ] = None,
+    cities: Annotated[
+        int | None, typer.Option(min=2, max=10_000, help="Score all on this many held-out cities.")
+    ] = None,
+    first_seed: Annotated[
+        int | None, typer.Option(min=10_000_000, help="First seed of those cities.")
+    ] = None,
+    mix: Annotated[
+        bool, typer.Option("--mix", help="Compare runs of different worlds, each in its own.")
+    ] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Score anew what the runs themselves evaluated.")
+    ] = False,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a picture to FILE (PNG).")
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write an interactive page to FILE.")
+    ] = None,
+    json: JsonOption = None,
+) -> None:
+    """Compare finished runs by configuration: interquartile means, paired differences, profiles.
+
+    Runs of one configuration are one row, their seeds the unit. Status quo, random and the best
+    rule (chosen on other cities) are always there. A run's own evaluation is used where it was
+    made by this code on the same cities; others are played again.
+
+    Example: polislab compare 'runs/train/*/seed-*' --plot compare.png --html compare.html
+    """
+    import torch
+
+    from experiments import compare as lab
+    from experiments.compare.report import readings, sheets
+    from experiments.progress import progress
+    from experiments.sheets import terminal
+
+    check_json(json)
+    check_files(plot=plot, html=html)
+    torch.set_num_threads(1)
+    plan = lab.Plan(lab.collect(runs, scenario, cities, first_seed, mix), fresh)
+    with progress("scoring", plan.episodes, "episodes") as tick:
+        found = lab.score(plan, tick)
+    complain(found.warnings, "warning")
+    for sheet in sheets(found):
+        show(terminal(sheet))
+        for note in sheet.notes:
+            show(note)
+    for line in readings(found):
+        show(line)
+    if plot is not None or html is not None:
+        lab.draw(found, plan.collection.groups, plot, html)
+    emit(found.content(), json)
+
+
+def register(app: typer.Typer) -> None:
+    app.command("compare")(compare)

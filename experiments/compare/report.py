@@ -1,0 +1,105 @@
+"""A comparison in words: the table, and what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from experiments.compare.comparison import BEST_RULE, Comparison, Row
+from experiments.sheets import Sheet
+from experiments.statistics import Interval
+
+SURE = 0.05
+
+
+def sheets(found: Comparison) -> list[Sheet]:
+    """The table of all rows, and of the worlds where there are several."""
+    shown = [_rows(found)]
+    if len(found.worlds) > 1:
+        shown.append(_worlds(found))
+    return shown
+
+
+def readings(found: Comparison) -> list[str]:
+    """What the table says, in words that follow from the figures."""
+    lines = []
+    for row in found.rows:
+        if row.entry.role:
+            continue
+        against = [("today's policy", row.over_quo), ("the best rule", row.over_rule)]
+        told = "; ".join(f"{_verdict(ends)} {name} ({span(ends)} %)" for name, ends in against)
+        lines.append(f"{row.entry.name} {told}.")
+    return lines
+
+
+def span(ends: Interval) -> str:
+    """An interval in percent."""
+    return f"{percent(ends.low)} to {percent(ends.high)}"
+
+
+def percent(share: float) -> str:
+    """A signed percentage to three digits, without a minus before nothing."""
+    return f"{round(100 * share, 3) + 0.0:+.3f}"
+
+
+def _verdict(ends: Interval) -> str:
+    if ends.low > 0:
+        return "does better than"
+    return "does worse than" if ends.high < 0 else "cannot be told apart from"
+
+
+def _rows(found: Comparison) -> Sheet:
+    columns = (
+        "policy",
+        ">seeds",
+        ">IQM %",
+        ">95 % interval",
+        ">p",
+        ">over rule %",
+        ">95 % interval",
+        ">beats it",
+        ">95 %",
+    )
+    notes = (
+        "IQM: interquartile mean, over seeds and cities, of welfare over the status quo on the "
+        "same held-out cities and shocks, percent of baseline income. Intervals: 95 %, for new "
+        "seeds on new cities. p: of no gain over the status quo, corrected for the number of rows "
+        "compared (Holm). Over rule: over the best rule, paired city by city. Beats it: "
+        "probability that a run does better than it on a city. The best rule was chosen on other "
+        "cities.",
+    )
+    return Sheet("Comparison on held-out cities", columns, [_row(row) for row in found.rows], notes)
+
+
+def _row(row: Row) -> tuple[str, ...]:
+    entry, chance = row.entry, row.beats_rule
+    against = ("-",) * 4
+    if entry.role != BEST_RULE:
+        against = (
+            percent(row.over_rule.estimate),
+            span(row.over_rule),
+            f"{chance.estimate:.2f}",
+            f"{chance.low:.2f} to {chance.high:.2f}",
+        )
+    return (
+        entry.name,
+        str(len(entry.seeds)) if entry.seeds else "-",
+        percent(row.over_quo.estimate),
+        span(row.over_quo),
+        "-" if row.p_value is None else probability(row.p_value),
+        *against,
+    )
+
+
+def probability(value: float) -> str:
+    """A p-value to three digits."""
+    return "<0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def _worlds(found: Comparison) -> Sheet:
+    keys = list(dict.fromkeys(key for _, keys in found.worlds for key in keys))
+    differing = [key for key in keys if len({str(keys.get(key)) for _, keys in found.worlds}) > 1]
+    rows: Sequence[tuple[str, ...]] = [
+        (label, *(str(keys.get(key, "-")) for key in differing)) for label, keys in found.worlds
+    ]
+    notes = ("Each policy was scored in its own world; across worlds, means over cities meet.",)
+    return Sheet("Worlds that differ", ("world", *differing), rows, notes)

@@ -1,0 +1,169 @@
+"""Welfare of every run on held-out cities, and of the rows that are always there.
+
+Shapes: S seeds, C held-out cities.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import agents
+from agents.policy import Policy
+from experiments.compare.comparison import BEST_RULE, RANDOM, STATUS_QUO, Comparison, Entry
+from experiments.compare.groups import Collection, Group, Member, world
+from experiments.config import Config
+from experiments.errors import InputError
+from experiments.evaluate import evaluate
+from experiments.policies import load_policy
+from experiments.runs import git_state, read_json, versions
+from experiments.settings import SELECTION_SEED
+from experiments.statistics import interquartile_mean
+from experiments.train import held_out
+
+Floats = NDArray[np.float64]
+CANDIDATES = tuple(name for name in agents.RULES if name not in (STATUS_QUO, RANDOM))
+"""Rules of which the best is a row of every comparison."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is compared, and how often a policy must be played for it.
+
+    fresh: no stored evaluation is used.
+    """
+
+    collection: Collection
+    fresh: bool = False
+
+    @property
+    def worlds(self) -> list[tuple[dict[str, Any], list[Group]]]:
+        """Different worlds with their groups."""
+        found: list[tuple[dict[str, Any], list[Group]]] = []
+        for group in self.collection.groups:
+            mine = world(group.config)
+            held = next((groups for known, groups in found if known == mine), None)
+            if held is None:
+                found.append((mine, [group]))
+            else:
+                held.append(group)
+        return found
+
+    @property
+    def episodes(self) -> int:
+        """Policies to play: rules on two sets of cities for each world, and runs without scores."""
+        rules = len(self.worlds) * (len(CANDIDATES) + 3)
+        played = [
+            member
+            for group in self.collection.groups
+            for member in runs_of(group)
+            if self.fresh or stored(member) is None
+        ]
+        return rules + len(played)
+
+
+def score(plan: Plan, tick: Callable[[], None]) -> Comparison:
+    """Score all groups, the status quo, the random rule and the best rule.
+
+    Args:
+        plan: what is compared.
+        tick: called after each episode.
+
+    Raises:
+        InputError: a run whose policy does not fit its scenario.
+    """
+    entries, worlds = [], []
+    many = len(plan.worlds) > 1
+    for number, (keys, groups) in enumerate(plan.worlds):
+        label = chr(ord("A") + number) if many else ""
+        worlds.append((label, keys))
+        env = held_out(groups[0].config)
+        entries += [_learnt(group, label, env, plan.fresh, tick) for group in groups]
+        entries += _references(groups[0].config, label, env, tick)
+    return Comparison(tuple(entries), tuple(worlds), plan.collection.warnings)
+
+
+def runs_of(group: Group) -> tuple[Member, ...]:
+    """Runs whose numbers can differ: of a rule, one."""
+    return group.members[:1] if group.is_rule else group.members
+
+
+def stored(member: Member) -> Floats | None:
+    """Welfare on the held-out cities from a run's own evaluation: [C].
+
+    None unless it was made by this code, for the city as it is now, on these very cities.
+    """
+    manifest, content = member.run.manifest, read_json(member.run.evaluation)
+    evaluation = member.config.settings.experiment.evaluation
+    wanted = list(range(evaluation.first_seed, evaluation.first_seed + evaluation.cities))
+    state = git_state()
+    same_code = manifest.get("git") == state and not state.get("changed")
+    if content.get("seeds") != wanted or not same_code or manifest.get("versions") != versions():
+        return None
+    row = content["policies"].index("policy")
+    return np.asarray(content["welfare"]["overall"][row], dtype=np.float64)
+
+
+def _learnt(group: Group, label: str, env: Any, fresh: bool, tick: Callable[[], None]) -> Entry:
+    rows = []
+    for member in runs_of(group):
+        kept = None if fresh else stored(member)
+        if kept is None:
+            kept = _play(member.config, env, {str(member.run.folder): _policy(member, env)}, tick)[
+                0
+            ]
+        rows.append(kept)
+    return Entry(
+        name=f"{group.name} [{label}]" if label else group.name,
+        world=label,
+        scores=np.stack(rows),
+        hash=group.hash,
+        seeds=() if group.is_rule else tuple(member.seed for member in group.members),
+        runs=tuple(str(member.run.folder) for member in group.members),
+    )
+
+
+def _policy(member: Member, env: Any) -> Policy:
+    policy, _ = load_policy(member.run.folder)
+    problems = agents.mismatches(policy, env.groups)
+    if problems:
+        raise InputError([f"{member.run.folder} does not fit its scenario: {p}" for p in problems])
+    return policy
+
+
+def _references(loaded: Config, label: str, env: Any, tick: Callable[[], None]) -> list[Entry]:
+    """Status quo, random and the rule that is best on other cities than the scored ones."""
+    other = loaded.scored_on(SELECTION_SEED)
+    trial = held_out(other)
+    candidates = {name: agents.rule(name, trial.groups) for name in CANDIDATES}
+    found = interquartile_mean(_play(other, trial, candidates, tick), axis=1)
+    best = CANDIDATES[int(np.argmax(found))]
+    shown = {STATUS_QUO: "status quo", RANDOM: RANDOM, best: f"{BEST_RULE} ({best})"}
+    rules = {name: agents.rule(name, env.groups) for name in shown}
+    welfare = _play(loaded, env, rules, tick)
+    roles = (STATUS_QUO, RANDOM, BEST_RULE)
+    return [
+        Entry(
+            name=f"{title} [{label}]" if label else title,
+            world=label,
+            scores=welfare[row : row + 1],
+            role=role,
+        )
+        for row, (title, role) in enumerate(zip(shown.values(), roles, strict=True))
+    ]
+
+
+def _play(
+    loaded: Config, env: Any, policies: Mapping[str, Policy], tick: Callable[[], None]
+) -> Floats:
+    """Welfare of policies on the rows of an environment: [P, C]."""
+    first = loaded.settings.experiment.evaluation.first_seed
+    rows: Sequence[Floats] = []
+    for name, policy in policies.items():
+        rows = [*rows, evaluate(env, {name: policy}, first, lambda: None).welfare["overall"][0]]
+        tick()
+    return np.stack(rows)

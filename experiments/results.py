@@ -1,0 +1,147 @@
+"""The page of results: baselines of each scenario, trained where they are missing, compared.
+
+A baseline is a file `configs/baseline/<scenario>.yaml`. What is finished is taken from the run
+folders, what is not is trained, and the page says with which commands anyone repeats it.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import yaml
+
+import configs
+from agents.files import write_atomic
+from agents.schema import Between, SettingsError, closest, read
+from experiments import compare, config
+from experiments.compare import report
+from experiments.config import Config
+from experiments.errors import InputError
+from experiments.runs import run_of
+from experiments.sheets import markdown
+from experiments.train import train
+
+Seeds = Annotated[int, Between(1, 1000)]
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What `configs/baseline/<scenario>.yaml` holds; meaning of each key: city_v0.yaml there."""
+
+    title: str
+    common: tuple[str, ...]
+    seeds: Seeds
+    runs: tuple[tuple[str, ...], ...]
+    quick: tuple[str, ...]
+    quick_agents: dict[str, tuple[str, ...]]
+    quick_seeds: Seeds
+
+
+@dataclass(frozen=True)
+class Section:
+    """One scenario of the page: its jobs, all checked, and the commands that run them."""
+
+    name: str
+    title: str
+    jobs: tuple[Config, ...]
+    commands: tuple[str, ...]
+
+
+def names() -> list[str]:
+    """Scenarios with baselines."""
+    return sorted(path.stem for path in (configs.root() / "baseline").glob("*.yaml"))
+
+
+def section(
+    name: str, quick: bool, runs: str, folder: Path | None = None, more: Sequence[str] = ()
+) -> Section:
+    """A scenario's baselines, every job composed and checked.
+
+    Args:
+        quick: small and fast. runs: folder of the runs. folder: of baseline files, by default
+            `configs/baseline`. more: further overrides of all jobs.
+
+    Raises:
+        InputError: listing every fault of the file and of its jobs.
+    """
+    root = folder or configs.root() / "baseline"
+    path = root / f"{name}.yaml"
+    if not path.is_file():
+        known = [file.stem for file in root.glob("*.yaml")]
+        raise InputError(f"no baseline {name!r}; {closest(name, known)}")
+    try:
+        found = read(Baseline, yaml.safe_load(path.read_text(encoding="utf-8")), path.name)
+    except SettingsError as error:
+        raise InputError(error.problems) from None
+    seeds = found.quick_seeds if quick else found.seeds
+    jobs: list[Config] = []
+    commands, problems = [], []
+    for line in found.runs:
+        words = [*found.common, *line, f"seed=range(0,{seeds})", *more]
+        words += [f"runs={runs}"] if runs != "runs" else []
+        if quick:
+            kind = next((w.partition("=")[2] for w in line if w.startswith("agent=")), "ppo")
+            words += [*found.quick, *found.quick_agents.get(kind, ())]
+        commands.append(shlex.join(["polislab", "train", "-m", *words]))
+        try:
+            jobs += config.sweep(words)
+        except InputError as error:
+            problems += [f"{path.name}: {text}" for text in error.problems]
+    if problems:
+        raise InputError(list(dict.fromkeys(problems)))
+    return Section(name, found.title, tuple(jobs), tuple(commands))
+
+
+def work(sections: Sequence[Section], command: Sequence[str], told: Callable[[str], None]) -> None:
+    """Train what is not finished, one run after the other.
+
+    Raises:
+        Interrupted: on Ctrl-C; the same command goes on.
+    """
+    missing = [job for part in sections for job in part.jobs if not run_of(job).finished]
+    for number, job in enumerate(missing, 1):
+        told(f"run {number} of {len(missing)}: {run_of(job).folder}")
+        train(job, command)
+
+
+def write(sections: Sequence[Section], page: Path, command: str) -> Path:
+    """Compare the finished runs of each section and write the page with its pictures.
+
+    Pictures go to the folder `images` beside the page.
+    """
+    parts = [
+        "# Results",
+        "Baselines of the scenarios, each trained from several seeds and scored on held-out cities "
+        "that neither training nor tuning nor the choice of the best rule saw. Written by",
+        f"```\n{command}\n```",
+        "Finished runs are taken as they are, so that the page is written anew in minutes; the "
+        "commands below train them one by one, or in parallel with "
+        "`hydra/launcher=joblib`.",
+    ]
+    for part in sections:
+        parts += _compared(part, page)
+    write_atomic(page, ("\n\n".join(parts) + "\n").encode())
+    return page
+
+
+def _compared(part: Section, page: Path) -> list[str]:
+    """Markdown of one section; writes its picture."""
+    folders = [str(run_of(job).folder) for job in part.jobs]
+    plan = compare.Plan(compare.collect(folders))
+    found = compare.score(plan, lambda: None)
+    picture = page.parent / "images" / f"results-{part.name}.png"
+    compare.draw(found, plan.collection.groups, picture, None)
+    link = Path(os.path.relpath(picture, page.parent)).as_posix()
+    return [
+        f"## {part.name}: {part.title}",
+        "```sh\n" + "\n".join(part.commands) + "\n```",
+        markdown(report.sheets(found), 3).rstrip(),
+        "\n".join(f"- {line}" for line in report.readings(found)),
+        *(f"Beware: {warning}" for warning in found.warnings),
+        f"![{part.name}: intervals, profiles, who beats whom, learning curves]({link})",
+    ]
