@@ -194,6 +194,13 @@ class GovernanceEnv:
             observations, rewards, costs, terminated, torch.zeros_like(terminated), info
         )
 
+    def detach(self) -> None:
+        """Cut the graph: gradients of what comes later stop at the present state."""
+        self._state = tree.tree_map(Tensor.detach, self._state)
+        self._flows = tree.tree_map(Tensor.detach, self._flows)
+        self._potential = self._potential.detach()
+        self._publication.detach()
+
     def physical(self, actions: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Lever settings in physical units that actions ask for, ``[B, *lever shape]``."""
         clipped = {

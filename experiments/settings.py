@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Any
 
+from agents.learners.settings import NATIVE
 from agents.planner import PlannerSettings
 from agents.ppo_settings import TRAINING_SEEDS, PPOSettings
 from agents.rules import RULES
@@ -16,6 +17,7 @@ EVALUATION_SEEDS = (TRAINING_SEEDS, 2**31)
 AGENTS: dict[str, type] = {
     "ppo": PPOSettings,
     "plan": PlannerSettings,
+    **NATIVE,
     **{k: rule.Settings for k, rule in RULES.items()},
 }
 
