@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -260,8 +261,14 @@ def test_prices_follow_the_controller_by_hand() -> None:
     assert prices.per_unit(every).flatten().tolist() == pytest.approx([1 / 0.3, 1 / 0.3, 0.0])
 
 
+class Tight(Capped):
+    """A budget that is broken from the start, so that prices move."""
+
+    groups = (replace(Capped.groups[0], budgets=(0.05,)), Capped.groups[1])
+
+
 def core_for(kind: str) -> Any:
-    return Capped(8, 6) if kind == "mappo_lagrangian" else Pigou(8, 6)
+    return Tight(8, 6) if kind == "mappo_lagrangian" else Pigou(8, 6)
 
 
 @pytest.mark.parametrize("kind", NATIVE)
