@@ -8,9 +8,11 @@ from typing import Any
 import yaml
 
 import configs
+from agents.feedback import Feedback
 from agents.files import KINDS, PolicyError, fingerprint, provenance, save
 from agents.files import load_policy as load
 from agents.network import NetworkPolicy
+from agents.networks import NetworksPolicy
 from agents.plan import Plan
 from agents.policy import GroupLike, Policy, Space, mismatches, spaces_of
 from agents.ppo_settings import TRAINING_SEEDS
@@ -23,7 +25,9 @@ __all__ = [
     "RULES",
     "TRAINING_SEEDS",
     "DeterministicError",
+    "Feedback",
     "NetworkPolicy",
+    "NetworksPolicy",
     "Plan",
     "Policy",
     "PolicyError",

@@ -17,7 +17,9 @@ from safetensors.torch import load
 from safetensors.torch import save as pack
 from torch import Tensor
 
+from agents.feedback import Feedback
 from agents.network import NetworkPolicy
+from agents.networks import NetworksPolicy
 from agents.plan import Plan
 from agents.policy import BasePolicy, Policy, Space
 from agents.rules import RULES
@@ -26,7 +28,7 @@ from agents.schema import OneOf, SettingsError, closest, read
 FORMAT = "polislab-policy-1"
 KINDS: dict[str, type[BasePolicy]] = {
     **RULES,
-    **{kind.kind: kind for kind in (NetworkPolicy, Plan)},
+    **{kind.kind: kind for kind in (NetworkPolicy, NetworksPolicy, Feedback, Plan)},
 }
 
 

@@ -69,10 +69,14 @@ class Policy(Protocol):
 
 
 class BasePolicy(ABC):
-    """Shared parts of policies: spaces, settings as a dataclass, no weights, no memory."""
+    """Shared parts of policies: spaces, settings as a dataclass, no weights, no memory.
+
+    sizes: number of agents of the groups whose agents are told apart; it is free elsewhere.
+    """
 
     kind: ClassVar[str]
     Settings: ClassVar[type]
+    sizes: Mapping[str, int] = {}
 
     def __init__(
         self,
@@ -120,6 +124,11 @@ def mismatches(policy: Policy, groups: Sequence[GroupLike]) -> list[str]:
             mine, theirs = getattr(space, what), getattr(found[space.name], what)
             if mine != theirs:
                 problems.append(f"group {space.name!r}: {_difference(what, mine, theirs)}")
+    sizes = getattr(policy, "sizes", {})
+    for group in groups:
+        wanted, there = sizes.get(group.name), getattr(group, "size", None)
+        if wanted is not None and there is not None and wanted != there:
+            problems.append(f"group {group.name!r}: networks for {wanted} agents, not {there}")
     return problems
 
 

@@ -1,37 +1,37 @@
 """PPO with parameters shared by all agents: Stable-Baselines3 on the native vector environment.
 
-Training is a chain of segments. Each starts from freshly seeded environments and generators and
-depends on nothing but the weights, the optimiser and its own number, so that a run resumed at a
-segment's start computes the same bits as one that was never stopped. So do the switches of realism
-that a curriculum sets. Rollouts cover whole
-episodes, so that no part of the horizon is left untrained. Stable-Baselines3's own zip files hold
-pickles and are neither written nor read.
+Training is a chain of segments (`agents.segments`), each with the switches of realism that a
+curriculum sets. Stable-Baselines3's own zip files hold pickles and are neither written nor read.
 """
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
-from safetensors.torch import save as pack
 from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.running_mean_std import RunningMeanStd
 from stable_baselines3.common.utils import set_random_seed
 from stable_baselines3.common.vec_env import VecEnv, VecNormalize
-from torch import Tensor
 
-from agents.files import write_atomic
 from agents.network import NetworkPolicy
 from agents.policy import GroupLike
-from agents.ppo_settings import PPOSettings, training_seed
+from agents.ppo_settings import PPOSettings
+from agents.segments import (
+    Segments,
+    optimiser_tensors,
+    part,
+    read_checkpoint,
+    restore_optimiser,
+    with_prefix,
+    write_checkpoint,
+)
 
 MODULES = {"tanh": torch.nn.Tanh, "relu": torch.nn.ReLU}
 OBSERVATION_BOUND = 10.0
@@ -95,14 +95,10 @@ class PPOLearner:
         seed: int,
         device: str = "cpu",
     ) -> None:
-        self.settings, self.groups, self.seed = settings, tuple(world.groups), seed
-        self.rollout_steps = settings.episodes_per_rollout * world.steps_per_episode
+        self.settings, self.groups = settings, tuple(world.groups)
+        self.segments = Segments.of(settings, world.steps_per_episode, seed)
+        self.rollout_steps = self.segments.rollout_steps
         self.discount = settings.monthly_discount**world.months_per_step
-        per_rollout = settings.num_envs * self.rollout_steps
-        self.segments = math.ceil(
-            settings.env_steps / (per_rollout * settings.rollouts_per_segment)
-        )
-        self.rollouts = self.segments * settings.rollouts_per_segment
         self.world, self.curriculum = world, settings.curriculum.schedule()
         self.moments: VecNormalize | None = None
         if settings.standardise:
@@ -134,13 +130,9 @@ class PPOLearner:
                 "activation_fn": MODULES[s.activation],
                 "log_std_init": s.log_std,
             },
-            seed=self._segment_seed(0),
+            seed=self.segments.seed_of(0),
             device=device,
         )
-
-    def _segment_seed(self, segment: int) -> int:
-        """Seed of a segment's first row."""
-        return training_seed(self.seed, segment, self.settings.num_envs)
 
     def train(self, segment: int, tick: Callable[[], None]) -> Iterator[dict[str, float]]:
         """Train one segment; yields the metrics of each rollout.
@@ -151,18 +143,18 @@ class PPOLearner:
         """
         model, env = self.model, self.model.get_env()
         assert env is not None
-        first = segment * self.settings.rollouts_per_segment
-        realism = self.curriculum.at(segment / self.segments)
+        rollouts = self.segments.rollouts_of(segment)
+        realism = self.curriculum.at(segment / self.segments.count)
         if realism:
             self.world.set_realism(realism)
-        set_random_seed(self._segment_seed(segment))
-        env.seed(self._segment_seed(segment))
-        model.num_timesteps = first * self.rollout_steps * env.num_envs
+        set_random_seed(self.segments.seed_of(segment))
+        env.seed(self.segments.seed_of(segment))
+        model.num_timesteps = rollouts.start * self.rollout_steps * env.num_envs
         model._last_obs = None  # so that the next line resets the environments
         watch = _Watch(tick)
         _, callback = model._setup_learn(0, watch, reset_num_timesteps=False)
-        for rollout in range(first, first + self.settings.rollouts_per_segment):
-            model._update_current_progress_remaining(rollout, self.rollouts)
+        for rollout in rollouts:
+            model._update_current_progress_remaining(rollout, self.segments.rollouts)
             model.collect_rollouts(env, callback, model.rollout_buffer, self.rollout_steps)
             model.train()
             met = {f"realism/{name}": value for name, value in realism.items()}
@@ -188,8 +180,8 @@ class PPOLearner:
         modules = [f"mlp_extractor.policy_net.{2 * layer}" for layer in range(depth)]
         weights = {"log_std": state["log_std"].clone()}
         for layer, module in enumerate([*modules, "action_net"]):
-            for part in ("weight", "bias"):
-                weights[f"layers.{layer}.{part}"] = state[f"{module}.{part}"].clone()
+            for what in ("weight", "bias"):
+                weights[f"layers.{layer}.{what}"] = state[f"{module}.{what}"].clone()
         if self.moments is not None:
             weights["observation.mean"] = torch.tensor(self._moments().mean)
             weights["observation.variance"] = torch.tensor(self._moments().var)
@@ -218,48 +210,29 @@ class PPOLearner:
 
     def save(self, folder: Path, segment: int) -> None:
         """Write the checkpoint before `segment`: weights, optimiser, moments of observations."""
-        tensors = {f"policy.{k}": v for k, v in self.model.policy.state_dict().items()}
-        for index, state in self.model.policy.optimizer.state_dict()["state"].items():
-            tensors |= {f"optimiser.{index}.{k}": torch.as_tensor(v) for k, v in state.items()}
+        policy = self.model.policy
+        tensors = with_prefix("policy.", policy.state_dict())
+        tensors |= with_prefix("optimiser.", optimiser_tensors(policy.optimizer))
         if self.moments is not None:
             moments = self._moments()
             tensors |= {
                 f"moments.{name}": torch.as_tensor(getattr(moments, name), dtype=torch.float64)
                 for name in MOMENTS
             }
-        name = f"segment-{segment:06d}.safetensors"
-        packed = pack({k: v.detach().cpu().contiguous() for k, v in tensors.items()})
-        write_atomic(folder / name, packed)
-        index_file = json.dumps({"segment": segment, "tensors": name}, indent=2)
-        write_atomic(folder / "checkpoint.json", index_file.encode())
-        for old in folder.glob("segment-*.safetensors"):
-            if old.name != name:
-                old.unlink()
+        write_checkpoint(folder, segment, tensors)
 
     def restore(self, folder: Path) -> int:
         """Continue from a checkpoint; returns the next segment, 0 where there is no checkpoint."""
-        index_file = folder / "checkpoint.json"
-        if not index_file.is_file():
+        found = read_checkpoint(folder)
+        if found is None:
             return 0
-        index = json.loads(index_file.read_text(encoding="utf-8"))
-        tensors = load_file(folder / index["tensors"])
-        self.model.policy.load_state_dict(_part(tensors, "policy."))
-        optimiser = self.model.policy.optimizer
-        state: dict[int, dict[str, Tensor]] = {}
-        for name, value in _part(tensors, "optimiser.").items():
-            number, key = name.split(".", 1)
-            state.setdefault(int(number), {})[key] = value
-        groups: list[dict[str, Any]] = optimiser.state_dict()["param_groups"]
-        optimiser.load_state_dict({"state": state, "param_groups": groups})
-        segment = int(index["segment"])
+        segment, tensors = found
+        self.model.policy.load_state_dict(part(tensors, "policy."))
+        restore_optimiser(self.model.policy.optimizer, part(tensors, "optimiser."))
         self.model._n_updates = segment * self.settings.rollouts_per_segment * self.settings.epochs
         if self.moments is not None:
-            moments = _part(tensors, "moments.")
+            moments = part(tensors, "moments.")
             self._moments().mean = moments["mean"].numpy()
             self._moments().var = moments["var"].numpy()
             self._moments().count = float(moments["count"])
         return segment
-
-
-def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}

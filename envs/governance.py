@@ -209,6 +209,13 @@ class GovernanceEnv:
             observations, earned.total, costs, terminated, torch.zeros_like(terminated), info
         )
 
+    def detach(self) -> None:
+        """Cut the graph: gradients of what comes later stop at the present state."""
+        self._state = tree.tree_map(Tensor.detach, self._state)
+        self._flows = tree.tree_map(Tensor.detach, self._flows)
+        self._potential = self._potential.detach()
+        self._publication.detach()
+
     def _lay(self) -> None:
         """Put all rows on the cities that the options ask for now."""
         self.options, self._laid = self._next, self._seeds

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
+from envs.city import tree
 from envs.city.channel import Channel, ChannelState
 from envs.city.information import BIASES, DISTRICT, indicator_of
 from envs.city.model import City, CityState, Flows
@@ -66,6 +67,11 @@ class Publication:
         """Put rows back to the first year as it stands published."""
         if self._channel is not None:
             self._state = self._channel.restart(self._state, rows)
+
+    def detach(self) -> None:
+        """Cut the graph of what was published so far."""
+        if self._channel is not None:
+            self._state = tree.tree_map(Tensor.detach, self._state)
 
     def publish(self, city: City, now: CityState, flows: Flows) -> None:
         """File and release the figures of a month."""

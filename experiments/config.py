@@ -44,7 +44,7 @@ class Config:
 
     @property
     def kind(self) -> str:
-        """Kind of the agent: `ppo` or a rule."""
+        """Kind of the agent: a learner, `plan` or a rule."""
         return str(self.settings.agent["kind"])
 
     def environment(self, num_envs: int, seed: int, cities: int | None = None) -> dict[str, Any]:

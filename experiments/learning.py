@@ -7,9 +7,11 @@ from contextlib import closing
 from typing import Any
 
 import envs
+from agents.learners.settings import NATIVE
 from agents.planner import Planner
 from agents.policy import Policy
 from agents.ppo_settings import training_seed
+from agents.segments import Learner
 from experiments.config import Config
 from experiments.progress import progress
 from experiments.runs import INTERRUPTED, Metrics, Run
@@ -50,7 +52,7 @@ class Log:
 
 
 def learn_by_ppo(config: Config, run: Run) -> Policy:
-    """Proximal policy optimisation; a stopped run continues at its last segment."""
+    """Proximal policy optimisation by Stable-Baselines3."""
     from agents.ppo import PPOLearner
 
     settings, rows = config.settings, config.agent.num_envs
@@ -58,20 +60,36 @@ def learn_by_ppo(config: Config, run: Run) -> Policy:
     env = envs.sb3_vec_env(config.scenario, **config.environment(rows, cities))
     world: Any = env.core
     learner = PPOLearner(config.agent, env, world, settings.seed, settings.device)
+    return in_segments(learner, run)
+
+
+def learn_natively(config: Config, run: Run) -> Policy:
+    """A learner that stays in torch, on the batched environment itself."""
+    from agents import learners
+
+    settings, rows = config.settings, config.agent.num_envs
+    cities = training_seed(settings.seed, WORLD, rows)
+    world = envs.make(config.scenario, **config.environment(rows, cities))
+    return in_segments(learners.make(config.agent, world, settings.seed), run)
+
+
+def in_segments(learner: Learner, run: Run) -> Policy:
+    """Train segment by segment; a stopped run continues at its last one."""
+    segments = learner.segments
     start = learner.restore(run.checkpoint)
-    segment, done = start, start * config.agent.rollouts_per_segment
-    steps = learner.rollout_steps
+    segment, done = start, segments.rollouts_of(start).start
+    steps = segments.rollout_steps
     try:
         with (
             closing(Log(run, keep=done)) as log,
-            progress("training", learner.rollouts * steps, "steps", done * steps) as tick,
+            progress("training", segments.rollouts * steps, "steps", done * steps) as tick,
         ):
-            for segment in range(start, learner.segments):
+            for segment in range(start, segments.count):
                 for row in learner.train(segment, tick):
                     log.add(row, row["env_steps"])
                 learner.save(run.checkpoint, segment + 1)
     except KeyboardInterrupt:
-        kept = f"The same command resumes it at segment {segment + 1} of {learner.segments}."
+        kept = f"The same command resumes it at segment {segment + 1} of {segments.count}."
         raise Interrupted(run, kept) from None
     return learner.policy()
 
@@ -92,4 +110,8 @@ def search_plan(config: Config, run: Run) -> Policy:
     return planner.policy()
 
 
-LEARNERS: dict[str, Callable[[Config, Run], Policy]] = {"ppo": learn_by_ppo, "plan": search_plan}
+LEARNERS: dict[str, Callable[[Config, Run], Policy]] = {
+    "ppo": learn_by_ppo,
+    "plan": search_plan,
+    **dict.fromkeys(NATIVE, learn_natively),
+}

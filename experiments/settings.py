@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Any
 
+from agents.learners.settings import NATIVE
 from agents.planner import PlannerSettings
 from agents.ppo_settings import TRAINING_SEEDS, PPOSettings
 from agents.rules import RULES
@@ -28,6 +29,7 @@ TUNING_RUNS = 9_000_000
 AGENTS: dict[str, type] = {
     "ppo": PPOSettings,
     "plan": PlannerSettings,
+    **NATIVE,
     **{k: rule.Settings for k, rule in RULES.items()},
 }
 

@@ -197,7 +197,7 @@ def test_the_learning_rate_falls_linearly_over_the_whole_run() -> None:
     trained = learner()
     rates = [
         row["train/learning_rate"]
-        for segment in range(trained.segments)
+        for segment in range(trained.segments.count)
         for row in trained.train(segment, lambda: None)
     ]
     assert rates == pytest.approx([1e-3, 0.75e-3, 0.5e-3, 0.25e-3])
@@ -210,7 +210,7 @@ def test_seeds_of_a_run_give_different_networks() -> None:
 
 def test_training_seeds_stay_below_those_of_evaluation() -> None:
     trained = learner()
-    seeds = {trained._segment_seed(segment) for segment in range(2000)}
+    seeds = {trained.segments.seed_of(segment) for segment in range(2000)}
     assert len(seeds) > 1990
     assert max(seeds) + PPO.num_envs <= agents.TRAINING_SEEDS
 

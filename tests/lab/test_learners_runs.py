@@ -1,0 +1,168 @@
+"""Native learners from the command line: run folders, a killed process, the real city."""
+
+from __future__ import annotations
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import agents
+import envs
+from agents.learners import NATIVE
+from agents.segments import read_checkpoint
+from experiments import config
+from experiments.runs import Run, run_of
+from experiments.train import train
+from tests.lab.native import finish, learner, same
+from tests.toys import Pigou
+
+TINY = [
+    "agent=actor_critic",
+    "scenario.id=fake_v0",
+    "agent.num_envs=4",
+    "agent.env_steps=1600",
+    "agent.rollouts_per_segment=1",
+    "agent.window=4",
+    "experiment=quick",
+]
+#: `polislab` in a process of its own, in which the scenario `fake_v0` is a toy.
+PROGRAM = """
+import sys
+import envs
+from envs import registry
+from envs.scenarios.city_v0 import CityV0
+from tests.toys import Pigou
+offered = registry.scenarios() | {"fake_v0": CityV0}
+registry.scenarios = lambda: offered
+envs.make = lambda name, num_envs, seed, **_: Pigou(num_envs, 10, seed)
+from experiments.cli import main
+main()
+"""
+
+
+@pytest.fixture
+def toy_world(fake_world: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same scenario in this process; the comparison after learning is left out."""
+
+    def make(name: str, num_envs: int, seed: int, **_: Any) -> Pigou:
+        return Pigou(num_envs, 10, seed)
+
+    monkeypatch.setattr(envs, "make", make, raising=False)
+    monkeypatch.setattr("experiments.train.compare", lambda *_: {"table": []})
+
+
+def weights(run: Run) -> dict[str, torch.Tensor]:
+    return dict(load_file(run.policy / "weights.safetensors"))
+
+
+def test_a_killed_process_is_resumed_to_the_same_bits(toy_world: None, tmp_path: Path) -> None:
+    """SIGKILL in the middle of `polislab train`; the same configuration goes on."""
+    overrides = [*TINY, f"runs={tmp_path / 'killed'}"]
+    command = [sys.executable, "-c", PROGRAM, "train", *overrides]
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ | _path()
+    )
+    killed = run_of(config.load(overrides))
+    while process.poll() is None and (read_checkpoint(killed.checkpoint) or (0,))[0] < 3:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    found = read_checkpoint(killed.checkpoint)
+    assert found is not None
+    assert 3 <= found[0] < 40
+    assert not killed.policy.exists()
+    resumed, _ = train(config.load(overrides), [])
+    straight, _ = train(config.load([*TINY, f"runs={tmp_path / 'straight'}"]), [])
+    assert same(weights(straight), weights(resumed))
+    metrics = [(run.folder / "metrics.csv").read_bytes() for run in (straight, resumed)]
+    assert metrics[0] == metrics[1]
+    assert len(metrics[0].splitlines()) == 41
+
+
+def _path() -> dict[str, str]:
+    """The subprocess finds the packages and tests that this process runs."""
+    return {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+
+
+@pytest.mark.parametrize("kind", NATIVE)
+def test_every_learner_fills_a_run_folder(kind: str, toy_world: None, tmp_path: Path) -> None:
+    sized = ["agent.num_envs=4", "agent.env_steps=80", "agent.rollouts_per_segment=1"]
+    overrides = [f"agent={kind}", "scenario.id=fake_v0", "experiment=quick", *sized]
+    run, worked = train(config.load([*overrides, f"runs={tmp_path}"]), [])
+    assert worked
+    assert run.finished
+    rows = list(csv.DictReader((run.folder / "metrics.csv").open()))
+    assert [row["env_steps"] for row in rows] == ["40.0", "80.0"]
+    assert list((run.folder / "tensorboard").iterdir())
+    assert agents.load(run.policy).kind in ("network", "networks", "feedback")
+
+
+def test_the_gradient_of_the_city_improves_on_today_and_moves_every_lever(
+    quick_city: Callable[[], Any],
+) -> None:
+    changes = {"learning_rate": 2e-2, "window": 2, "rollouts_per_segment": 6}
+    trained = learner("feedback", quick_city(), 6, **changes)
+    rows = list(trained.train(0, lambda: None))
+    assert rows[-1]["reward"] > rows[0]["reward"] + 0.05
+    plans = {k: x for k, x in trained.policy().weights().items() if k.endswith(".plan")}
+    assert len(plans) == 4
+    assert all(bool((plan != 0).all()) for plan in plans.values())
+
+
+def test_networks_learn_from_the_gradient_of_the_city(quick_city: Callable[[], Any]) -> None:
+    """Biases of the last layer start at zero; one episode moves all of them."""
+    trained = learner("actor_critic", quick_city(), 1, window=2, rollouts_per_segment=1)
+    (row,) = trained.train(0, lambda: None)
+    assert row["train/gradient"] > 0
+    assert row["train/value_loss"] > 0
+    biases = {k: x for k, x in trained.policy().weights().items() if k.endswith("layers.1.bias")}
+    assert len(biases) == 4
+    assert all(bool((bias != 0).all()) for bias in biases.values())
+
+
+@pytest.mark.parametrize("kind", ["mappo_lagrangian", "feedback"])
+def test_learning_on_the_city_resumes_to_the_same_bits(
+    kind: str, quick_city: Callable[[], Any], tmp_path: Path
+) -> None:
+    changes = {"rollouts_per_segment": 1, "rollouts": 2}
+    straight, stopped, resumed = (learner(kind, quick_city(), **changes) for _ in range(3))
+    whole = finish(straight)
+    list(stopped.train(0, lambda: None))
+    stopped.save(tmp_path, 1)
+    assert resumed.restore(tmp_path) == 1
+    assert finish(resumed, 1) == whole[1:]
+    assert same(straight.policy().weights(), resumed.policy().weights())
+
+
+@pytest.fixture
+def quick_city() -> Callable[[], Any]:
+    """A small city with four decisions."""
+    return lambda: envs.make(
+        "city_v0", districts=3, cities=1, num_envs=2, horizon=12, dynamics="trend"
+    )
+
+
+def test_a_cut_graph_ends_where_it_was_cut(quick_city: Callable[[], Any]) -> None:
+    env = quick_city()
+    levers = {g.name: torch.zeros(2, g.size, len(g.action_names)) for g in env.groups}
+    early = {name: x.clone().requires_grad_() for name, x in levers.items()}
+    env.reset(seed=0)
+    env.step(early)
+    kept = env.step(levers).rewards["planning"].sum()
+    assert kept.requires_grad
+    env.reset(seed=0)
+    env.step(early)
+    env.detach()
+    cut = env.step(levers).rewards["planning"].sum()
+    assert not cut.requires_grad
+    assert torch.equal(kept.detach(), cut)
