@@ -116,6 +116,8 @@ class GovernanceEnv:
         self._clock = torch.zeros(num_envs, dtype=torch.long, device=self.device)
         self._state: CityState = self._start
         self._flows: Flows = self._first
+        self._said: dict[str, Tensor] = {}
+        self._said = scenario.say(self._quiet_actions())
         scene = self._scene()
         self.state_size = self._global_state(scene).shape[-1]
         self._publication = Publication(scenario, scene)
@@ -150,6 +152,7 @@ class GovernanceEnv:
     def step(self, actions: Mapping[str, Tensor]) -> StepResult:
         """Govern all rows for one step with actions ``[B, n, act]`` in [-1, 1]."""
         today = self._today
+        self._said = self.options.say(self._within(actions))
         requested = {k: x for k, x in self.physical(actions).items() if x is not today[k]}
         beta = self._beta
         shocks = self._shocks
@@ -196,11 +199,23 @@ class GovernanceEnv:
 
     def physical(self, actions: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Lever settings in physical units that actions ask for, ``[B, *lever shape]``."""
-        clipped = {
+        return self.options.request(self._within(actions), self._today)
+
+    def _within(self, actions: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Actions as they count, in [-1, 1]."""
+        return {
             name: torch.as_tensor(a, dtype=self.dtype, device=self.device).clamp(-1, 1)
             for name, a in actions.items()
         }
-        return self.options.request(clipped, self._today)
+
+    def _quiet_actions(self) -> dict[str, Tensor]:
+        """Actions that leave everything as it is and say nothing."""
+        return {
+            group.name: self._potential.new_zeros(
+                self.num_envs, group.size, len(group.action_names)
+            )
+            for group in self.groups
+        }
 
     def _restart(self, rows: list[int]) -> None:
         """Put rows and their twins back to the first state and draw new shocks."""
@@ -210,6 +225,7 @@ class GovernanceEnv:
             self._state, self._flows = self._start, self._first
             self._clock = torch.zeros_like(self._clock)
             self._potential = torch.zeros_like(self._potential)
+            self._said = tree.tree_map(torch.zeros_like, self._said)
             return
         mask = torch.zeros(self.num_envs, dtype=torch.bool, device=self.device)
         mask[rows] = True
@@ -218,6 +234,8 @@ class GovernanceEnv:
         self._flows = tree.where(both, self._first, self._flows)
         self._clock = torch.where(mask, torch.zeros_like(self._clock), self._clock)
         self._potential = torch.where(mask, torch.zeros_like(self._potential), self._potential)
+        silence = tree.tree_map(torch.zeros_like, self._said)
+        self._said = tree.where(mask, silence, self._said)
 
     def _quiet_flows(self, flows: Flows) -> Flows:
         rows = 2 * self.num_envs
@@ -293,6 +311,7 @@ class GovernanceEnv:
             twin_flows=tree.tree_map(twin, self._flows),
             start=self._start_values,
             elapsed=self._clock.to(self.dtype) / self.steps_per_episode,
+            said=self._said,
         )
 
     def _observations(self, scene: Scene) -> dict[str, Tensor]:
@@ -338,5 +357,6 @@ class GovernanceEnv:
             "welfare_by_type": gap([w.by_type for w in monthly]),
             "welfare_by_district": gap([w.by_district for w in monthly]),
             "indicators": {name: scene.value(name) for name in INDICATORS},
+            "measures": self.options.measures(scene, self._publication.view(scene)),
             "state": self._global_state(scene),
         }

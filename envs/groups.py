@@ -39,7 +39,8 @@ class StepResult:
     terminated, truncated: Tensor [B] bool
     info: of the step just made, before any reset: "final_observations" (like observations,
         valid where done), "state" Tensor [B, S], "welfare" and "indicators" dict[str,
-        Tensor [B]], "welfare_by_type" Tensor [B, K], "welfare_by_district" Tensor [B, D]
+        Tensor [B]], "measures" dict[str, Tensor [B]] of the scenario's own question,
+        "welfare_by_type" Tensor [B, K], "welfare_by_district" Tensor [B, D]
     """
 
     observations: Mapping[str, Tensor]

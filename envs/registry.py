@@ -17,9 +17,14 @@ from envs.scenario import Scenario
 from envs.scenario import build as build_scenario
 from envs.scenarios.city_v0 import CityV0
 from envs.scenarios.districts_v0 import DistrictsV0
+from envs.scenarios.participation_v0 import ParticipationV0
 from envs.twin import posterior
 
-SCENARIOS: dict[str, type[Scenario]] = {"city_v0": CityV0, "districts_v0": DistrictsV0}
+SCENARIOS: dict[str, type[Scenario]] = {
+    "city_v0": CityV0,
+    "districts_v0": DistrictsV0,
+    "participation_v0": ParticipationV0,
+}
 ENTRY_POINTS = "polislab.scenarios"
 DEFAULT_DISTRICTS = presets.Preset.districts
 DEFAULT_CITIES = 16

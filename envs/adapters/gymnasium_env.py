@@ -9,7 +9,11 @@ from __future__ import annotations
 import gymnasium
 
 #: Gymnasium id -> scenario id.
-SCENARIOS = {"polislab/City-v0": "city_v0", "polislab/Districts-v0": "districts_v0"}
+SCENARIOS = {
+    "polislab/City-v0": "city_v0",
+    "polislab/Districts-v0": "districts_v0",
+    "polislab/Participation-v0": "participation_v0",
+}
 
 
 def register() -> None:

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from envs.city import tree, welfare
-from envs.city.levers import BUDGET_LINES, LEVERS, Policy, baseline_policy
+from envs.city.levers import BUDGET_LINES, GOVERNED, LEVERS, Policy, baseline_policy
 from envs.city.model import City, CityState
 from envs.city.shocks import Shocks, no_shocks
 from envs.city.sizes import PRIVATE, SECTOR_NAMES, SERVICE_NAMES
@@ -90,7 +90,7 @@ def present_value(
 def probe_names() -> tuple[str, ...]:
     """Levers whose permanent step, uniform over districts, is valued cell by cell."""
     names: list[str] = []
-    for lever in LEVERS.values():
+    for lever in GOVERNED.values():
         if lever.name in ("targeting", "debt_target", "budget_split"):
             continue
         cells = CELLS.get(lever.name)
