@@ -18,7 +18,7 @@ from envs.city.dynamics import Dynamics
 from envs.city.indicators import INDICATORS, change, first_values
 from envs.city.levers import baseline_policy
 from envs.city.model import City, CityState, Flows
-from envs.city.shocks import lasting, no_shocks
+from envs.city.shocks import Shocks, lasting, no_shocks
 from envs.city.valuation import discount_factor, present_value, shadow_prices
 from envs.groups import Group, StepResult
 from envs.publication import Publication
@@ -77,7 +77,7 @@ class GovernanceEnv:
         by_costates = scenario.terminal == "costates"
         prices = tree.to(shadow_prices(city) if by_costates else city.start, dtype, device)
         if city.rows > 1:
-            index = (torch.arange(num_envs) + seed) % city.rows
+            index = self._calibrations(seed) % city.rows
             cast, prices = cast.select(index), tree.take(prices, index)
         pairs = torch.arange(2 * num_envs, device=self.device) % num_envs
         shared = cast.rows == 1
@@ -159,7 +159,7 @@ class GovernanceEnv:
         flow = torch.zeros(self.num_envs, dtype=self.dtype, device=self.device)
         monthly: list[welfare.Welfare] = []
         for month in range(self.months_per_step):
-            shocks = tree.tree_map(lambda x: torch.cat([x, x]), self._dynamics.advance())
+            shocks = self._weather()
             self._state, self._flows = self._model.step(
                 self._state, requested, shocks, self.options.budget, self.num_envs
             )
@@ -216,6 +216,14 @@ class GovernanceEnv:
             )
             for group in self.groups
         }
+
+    def _calibrations(self, seed: int) -> Tensor:
+        """Which city each row is ``[B]``, counted from the block's first, round and round."""
+        return torch.arange(self.num_envs) + seed
+
+    def _weather(self) -> Shocks:
+        """What the world does in a month to the governed rows, and the same to their twins."""
+        return tree.tree_map(lambda x: torch.cat([x, x]), self._dynamics.advance())
 
     def _restart(self, rows: list[int]) -> None:
         """Put rows and their twins back to the first state and draw new shocks."""

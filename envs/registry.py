@@ -13,17 +13,20 @@ from envs import presets
 from envs.city.model import City
 from envs.governance import GovernanceEnv
 from envs.loading import load_city
+from envs.regional import RegionalEnv, RegionalScenario
 from envs.scenario import Scenario
 from envs.scenario import build as build_scenario
 from envs.scenarios.city_v0 import CityV0
 from envs.scenarios.districts_v0 import DistrictsV0
 from envs.scenarios.participation_v0 import ParticipationV0
+from envs.scenarios.region_v0 import RegionV0
 from envs.twin import posterior
 
 SCENARIOS: dict[str, type[Scenario]] = {
     "city_v0": CityV0,
     "districts_v0": DistrictsV0,
     "participation_v0": ParticipationV0,
+    "region_v0": RegionV0,
 }
 ENTRY_POINTS = "polislab.scenarios"
 DEFAULT_DISTRICTS = presets.Preset.districts
@@ -33,6 +36,7 @@ DEFAULT_CITIES = 16
 BLOCK = 10_000_000
 
 CityLike = str | os.PathLike[str] | City
+Environment = GovernanceEnv | RegionalEnv
 
 
 def scenarios() -> dict[str, type[Scenario]]:
@@ -67,8 +71,8 @@ def make(
     districts: int | None = None,
     cities: int | None = None,
     **options: Any,
-) -> GovernanceEnv:
-    """A batched environment.
+) -> Environment:
+    """A batched environment; of regions, where the scenario is a regional one.
 
     Args:
         scenario: name, see ``scenario_ids``.
@@ -92,6 +96,8 @@ def make(
         raise ValueError(f"num_envs={num_envs}: expected at least 1")
     built = build_scenario(known[scenario], options)
     calibrated = resolve(city, seed, districts, cities)
+    if isinstance(built, RegionalScenario):
+        return RegionalEnv(scenario, built, calibrated, num_envs, seed, dtype, device)
     return GovernanceEnv(scenario, built, calibrated, num_envs, seed, dtype, device)
 
 

@@ -13,6 +13,7 @@ SCENARIOS = {
     "polislab/City-v0": "city_v0",
     "polislab/Districts-v0": "districts_v0",
     "polislab/Participation-v0": "participation_v0",
+    "polislab/Region-v0": "region_v0",
 }
 
 

@@ -22,7 +22,7 @@ CASES = [
     pytest.param(("fake_v0", TEN_STEPS), id="fake_v0"),
     *(
         pytest.param((scenario, {**city, **TEN_STEPS}), id=f"{scenario}-{city['city']}")
-        for scenario in ("city_v0", "districts_v0", "participation_v0")
+        for scenario in ("city_v0", "districts_v0", "participation_v0", "region_v0")
         if scenario in registry.scenario_ids()
         for city in CITIES
     ),
@@ -33,6 +33,7 @@ GYMNASIUM_IDS = {
     "city_v0": "polislab/City-v0",
     "districts_v0": "polislab/Districts-v0",
     "participation_v0": "polislab/Participation-v0",
+    "region_v0": "polislab/Region-v0",
 }
 
 register()
