@@ -54,6 +54,7 @@ _CITY_FIGURES = (
 )
 _CITY_LEVERS = ("staff", "facilities", "fee", "targeting", "rebate")
 _CITY_COSTS = ("deficit", "service_minimum", "intervention")
+#: The qualities come first: what an honest panel speaks of.
 _LIVED = (
     *_QUALITIES,
     "service_load",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -14,17 +14,11 @@ from envs.city.indicators import INDICATORS, change
 from envs.city.information import DISTRICT
 from envs.governance import GovernanceEnv
 from envs.groups import StepResult
-from envs.scenarios.participation_v0 import rank_correlation, shortfall, truthful
+from envs.scenarios.participation_v0 import rank_correlation
+from experiments.participation import compare
 
 SMALL: dict[str, Any] = {"cities": 4, "seed": 0, "terminal": "tail"}
 DISTRICTS, SERVICES = 9, 4
-CELLS = DISTRICTS * SERVICES
-#: Raw staff per unit of a voice that stands out.
-GAIN = 0.5
-#: A complaint notably more, if it were all about services, in units of a voice.
-COMPLAINT = 0.91
-
-Rule = Callable[[Tensor, tuple[str, ...]], Tensor]
 
 
 def make(rows: int = 4, **options: Any) -> GovernanceEnv:
@@ -35,61 +29,16 @@ def quiet(env: GovernanceEnv) -> dict[str, Tensor]:
     return {g.name: torch.zeros(env.num_envs, g.size, len(g.action_names)) for g in env.groups}
 
 
-def truth(env: GovernanceEnv) -> Tensor:
-    scene = env._scene()
-    return truthful(shortfall(scene, scene.flows))
-
-
-def columns(seen: Tensor, names: tuple[str, ...], prefix: str) -> Tensor:
-    """Observations whose names start with ``prefix``, by district, beyond their mean."""
-    chosen = [i for i, name in enumerate(names) if name.startswith(prefix)]
-    found = seen[:, chosen].reshape(len(seen), DISTRICTS, -1)
-    return found - found.mean(1, keepdim=True)
-
-
-def follow_voices(seen: Tensor, names: tuple[str, ...]) -> Tensor:
-    return GAIN * columns(seen, names, "voice_")
-
-
-def follow_complaints(seen: Tensor, names: tuple[str, ...]) -> Tensor:
-    return GAIN * COMPLAINT * columns(seen, names, "complaints_").expand(-1, -1, SERVICES)
-
-
-def play(env: GovernanceEnv, rule: Rule | None, steps: int) -> dict[str, float]:
-    """Means over rows and steps of the scenario's measures and of welfare; truthful panels."""
-    seen, _ = env.reset(0)
-    total: dict[str, float] = {}
-    for _ in range(steps):
-        actions = quiet(env)
-        actions["panels"][..., :SERVICES] = truth(env)
-        if rule is not None:
-            staff = rule(seen["city"][:, 0], env.groups[0].observation_names)
-            actions["city"][:, 0, :CELLS] = staff.clamp(-1, 1).flatten(1)
-        result = env.step(actions)
-        seen = dict(result.observations)
-        found = {**result.info["measures"], "overall": result.info["welfare"]["overall"]}
-        for name, value in found.items():
-            total[name] = total.get(name, 0.0) + float(value.mean()) / steps
-    return total
-
-
 @pytest.fixture(scope="module")
 def outcomes() -> Mapping[str, dict[str, float]]:
-    """Six and a half years, the last step left out: its value of stocks takes long to simulate."""
-    env = make(8, dynamics="shocks", horizon=81)
-    with torch.no_grad():
-        return {
-            "nothing": play(env, None, 26),
-            "voices": play(env, follow_voices, 26),
-            "complaints": play(env, follow_complaints, 26),
-        }
+    return compare("synthetic", 8, 78)
 
 
 def test_complaints_miss_needs_that_truthful_voices_tell(
     outcomes: Mapping[str, dict[str, float]],
 ) -> None:
     """Crowded districts are those where people like to live: they complain least."""
-    told = outcomes["nothing"]
+    told = outcomes["as today"]
     assert told["voices"] > 0.8
     assert told["voices_by_service"] > 0.8
     assert told["complaints"] < 0.3
