@@ -12,7 +12,7 @@ import yaml
 from envs import priors
 from envs.city.cities import build, with_parameters
 from envs.city.model import City
-from envs.city.parameters import Value
+from envs.city.parameters import Value, parse_values
 from envs.twin.first_year import FirstYear, first_year
 from envs.twin.packages import find_city, read_package
 
@@ -31,12 +31,19 @@ class LoadedCity:
 
 
 def model_overrides(folder: Path) -> dict[str, Value]:
-    """Parameter values that a package sets for its own city (``model.yaml``)."""
+    """Parameter values that a package sets for its own city (``model.yaml``).
+
+    Raises:
+        ValueError: unknown parameters or entries, naming the file.
+    """
     path = folder / MODEL_FILE
     if not path.is_file():
         return {}
     raw: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    return {k: tuple(v) if isinstance(v, list) else float(v) for k, v in raw.items()}
+    try:
+        return parse_values(raw)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
 
 
 @lru_cache(maxsize=8)

@@ -17,7 +17,7 @@ import yaml
 import configs
 from envs.city.cities import synthetic_cities, with_parameters
 from envs.city.model import City
-from envs.city.parameters import Value
+from envs.city.parameters import Value, parse_values
 
 SYNTHETIC = "synthetic"
 STUDY = "study"
@@ -60,13 +60,9 @@ def read(name: str) -> Preset:
     return Preset(
         districts=raw.get("districts", usual.districts),
         spread=raw.get("spread", usual.spread),
-        parameters=_values(raw.get("parameters", {})),
-        values=_values(raw.get("values", {})),
+        parameters=parse_values(raw.get("parameters", {})),
+        values=parse_values(raw.get("values", {})),
     )
-
-
-def _values(raw: dict[str, Any]) -> dict[str, Value]:
-    return {k: tuple(v) if isinstance(v, list) else float(v) for k, v in raw.items()}
 
 
 def cities(

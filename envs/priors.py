@@ -16,7 +16,7 @@ import yaml
 import configs
 from envs.city import neutrality
 from envs.city.model import City
-from envs.city.parameters import TABLE, Value
+from envs.city.parameters import TABLE, Value, by_entry, parse_values
 
 SYNTHETIC = configs.root() / "city" / "synthetic.yaml"
 FILE = "neutral.yaml"
@@ -33,20 +33,19 @@ def read(path: Path) -> dict[str, Value]:
     """Solved values of a prior file.
 
     Raises:
-        ValueError: unknown parameters, naming the file.
+        ValueError: unknown parameters or entries, naming the file.
     """
     content: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
-    values = content["values"]
-    unknown = sorted(set(values) - set(TABLE))
-    if unknown:
-        raise ValueError(f"{path}: unknown parameters {', '.join(unknown)}")
-    return {k: tuple(v) if isinstance(v, list) else float(v) for k, v in values.items()}
+    try:
+        return parse_values(content["values"])
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
 
 
 def write(path: Path, solution: neutrality.Neutral, note: str) -> None:
     """Store a solution, atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    values = {k: list(v) if isinstance(v, tuple) else v for k, v in solution.values.items()}
+    values = {name: by_entry(name, value) for name, value in solution.values.items()}
     text = f"# {note}\n" + yaml.safe_dump(
         {"values": values, "residuals": solution.residuals}, sort_keys=False
     )

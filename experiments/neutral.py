@@ -33,15 +33,27 @@ from experiments.errors import InputError
 LIMIT = 0.05
 #: The ratio of values says nothing where the cost is this small a share of the mechanical cost.
 LEAST_COST = 0.1
-#: Levers that no marginal value is worked out for, and why.
-UNPROBED: dict[str, str] = {
+_REASONS = {
     "targeting": "moves no money: gives one type what it takes from another",
     "debt_target": "moves payments in time only",
     "budget_split": "not in force under one treasury",
+    "coproduction": "residents give it, no governor sets it",
 }
+#: Levers that no marginal value is worked out for, and why.
+UNPROBED: dict[str, str] = {
+    lever.name: _REASONS.get(lever.name, "the table of levers names no base")
+    for lever in LEVERS.values()
+    if not lever.valued
+}
+#: What drivers pay for the road: it may pay where roads are over capacity.
+TOLLS = tuple(x.name for x in LEVERS.values() if x.base in ("entries", "driving"))
+_SOLVED = {unknown.lever.partition("[")[0] for unknown in neutrality.UNKNOWNS}
 #: Levers whose neutral setting is today's, a bound: they may cost, but must not pay.
-TOLLS = ("toll", "road_toll")
-ONE_SIDED = ("subsidy", "rebate", *TOLLS)
+ONE_SIDED = tuple(
+    x.name
+    for x in LEVERS.values()
+    if x.valued and x.name not in _SOLVED and x.default in (x.low, x.high)
+)
 _HUNDREDTH = 0.01
 #: Steps after which Newton's method gives up.
 NEWTON_STEPS = 8

@@ -21,19 +21,13 @@ from envs.city import tree, welfare
 from envs.city.capital import CAPITAL
 from envs.city.dynamics import Dynamics
 from envs.city.indicators import INDICATORS, city_values
-from envs.city.levers import LEVERS, SHAPES, Lever, baseline_policy
+from envs.city.levers import LEVERS, PARTS, SHAPES, Lever, baseline_policy
 from envs.city.lifecycle import life_cycle, stages
 from envs.city.model import City
-from envs.city.sizes import PRIVATE, SECTOR_NAMES, SERVICE_NAMES, TYPE_NAMES
 from experiments.errors import InputError
 
 Floats = NDArray[np.float64]
 QUO, SET = 0, 1
-AXES: dict[str, tuple[str, ...]] = {
-    "S": SECTOR_NAMES[:PRIVATE],
-    "H": SERVICE_NAMES,
-    "K": TYPE_NAMES,
-}
 
 
 @dataclass(frozen=True)
@@ -186,7 +180,7 @@ def _place(
     text: str, lever: Lever, cells: Sequence[str], codes: Sequence[str]
 ) -> tuple[slice | int, ...]:
     """Index of the named cells in the lever's shape; all of an axis where none is named."""
-    axes = [tuple(codes) if axis == "D" else AXES[axis] for axis in SHAPES[lever.shape]]
+    axes = [tuple(codes) if axis == "D" else PARTS[axis] for axis in SHAPES[lever.shape]]
     known = list(itertools.chain.from_iterable(axes))
     for cell in cells:
         if cell not in known:

@@ -6,7 +6,7 @@ columns, in raw settings: 0 is today's setting, -1 and 1 are the lever's bounds.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import product
 from math import prod
@@ -14,17 +14,11 @@ from math import prod
 import torch
 from torch import Tensor
 
-from envs.city.levers import LEVERS, SHAPES, Lever
+from envs.city.levers import LEVERS, PARTS, SHAPES, Lever
 from envs.city.model import City
-from envs.city.sizes import DEPARTMENT_NAMES, PRIVATE, SECTOR_NAMES, SERVICE_NAMES, TYPES
+from envs.city.sizes import TYPES
 from envs.scenarios.city_v0 import CityV0
 
-#: Parts that ``city_v0`` may set apart.
-PARTS: Mapping[str, tuple[str, ...]] = {
-    "S": SECTOR_NAMES[:PRIVATE],
-    "H": SERVICE_NAMES,
-    "G": DEPARTMENT_NAMES,
-}
 #: Relative weights of types: one setting for all types moves nothing, so that the merged column
 #: tilts them from the lowest incomes to the highest.
 TILTED = frozenset({"targeting"})
@@ -134,7 +128,6 @@ def _cells(
     labels = {
         **PARTS,
         "D": tuple(f"district {i + 1}" for i in range(districts)),
-        "K": tuple(f"type {k + 1}" for k in range(TYPES)),
     }
     axes = SHAPES[lever.shape]
     tilted = lever.name in TILTED and "K" not in apart

@@ -16,12 +16,11 @@ import torch
 from torch import Tensor
 
 from envs.city.households import subsistence
-from envs.city.levers import LEVERS
+from envs.city.levers import BUDGET_LINES, LEVERS
 from envs.city.model import City, CityState, Flows
 from envs.city.shocks import Shocks
-from envs.city.sizes import PRIVATE, SECTOR_NAMES, TYPE_NAMES
+from envs.city.sizes import PRIVATE, PRIVATE_NAMES, TYPE_NAMES
 
-FIRMS = SECTOR_NAMES[:PRIVATE]
 LOCAL, PUBLIC = "local", "public services"
 LABOUR, CAPITAL, PROPERTY, OWNERS = "labour", "capital", "property", "owners"
 TRAVEL, GOVERNMENT, WORLD = "travel", "government", "rest of the world"
@@ -29,7 +28,7 @@ TRAVEL, GOVERNMENT, WORLD = "travel", "government", "rest of the world"
 #: Group of accounts -> its accounts.
 GROUPS: dict[str, tuple[str, ...]] = {
     "households": TYPE_NAMES,
-    "firms": FIRMS,
+    "firms": PRIVATE_NAMES,
     PUBLIC: (PUBLIC,),
     LABOUR: (LABOUR,),
     CAPITAL: (CAPITAL,),
@@ -42,18 +41,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
 ACCOUNTS: tuple[str, ...] = tuple(name for group in GROUPS.values() for name in group)
 
 #: Budget lines that buy from outside the city.
-PURCHASES = (
-    "facilities",
-    "maintenance",
-    "transit",
-    "road",
-    "renewables",
-    "retrofit",
-    "research",
-    "training",
-    "talent",
-    "fixed",
-)
+PURCHASES = tuple(line for line in BUDGET_LINES if line != "staff")
 
 
 @dataclass(frozen=True)
@@ -166,7 +154,7 @@ def _firms(city: City, flows: Flows) -> Iterator[Payment]:
     market, fiscal = flows.market, flows.fiscal
     sales, wages, profit = (x.sum(1) for x in (market.sales, market.wages, market.profit))
     floor = city.parameters.bd.share_floor * sales
-    for column, sector in enumerate(FIRMS):
+    for column, sector in enumerate(PRIVATE_NAMES):
         if sector == LOCAL:
             bought = flows.income.spending.sum(-1)
             met = flows.shopping.revenue.sum(-1)

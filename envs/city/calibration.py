@@ -26,7 +26,7 @@ from envs.city.parameters import Parameters
 from envs.city.ports import Commute, Fiscal, JobOffers, Market, Residents, Roads, Shopping
 from envs.city.roads import Reservoirs
 from envs.city.shocks import no_shocks
-from envs.city.sizes import MANUFACTURING
+from envs.city.sizes import LOCAL, MANUFACTURING
 
 _FURNESS = 400
 _ROUNDS, _SWEEPS = 2000, 10
@@ -203,7 +203,7 @@ def first_industry(
         skill=zero.clone(),
         tags=torch.zeros_like(sectors[:, 0]),
         price_local=torch.ones_like(panel.jobs),
-        price_export=torch.zeros_like(e.capital[:, 0, : industry.LOCAL]),
+        price_export=torch.zeros_like(e.capital[:, 0, :LOCAL]),
     )
     fundamentals = industry.IndustryFundamentals(
         productivity=e.productivity,
@@ -329,4 +329,4 @@ def first_planning(
 
 def local_scale(market: Market, shopping: Shopping) -> Tensor:
     """Sales of local firms over what residents spend there ``[b, D]``: visitors come too."""
-    return market.sales[..., industry.LOCAL] / shopping.revenue
+    return market.sales[..., LOCAL] / shopping.revenue

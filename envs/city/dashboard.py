@@ -13,9 +13,9 @@ from torch import Tensor
 from envs.city import planning
 from envs.city.indicators import INDICATORS, Formula, Indicator
 from envs.city.model import City, CityState, Flows
-from envs.city.sizes import ENERGY_NAMES, SERVICE_NAMES
+from envs.city.sizes import EDUCATION, ENERGY_NAMES, SERVICE_NAMES
 
-EDUCATION, HEALTH, SAFETY, CULTURE = (SERVICE_NAMES.index(n) for n in ("education", "health", "safety", "culture"))
+HEALTH, SAFETY, CULTURE = (SERVICE_NAMES.index(n) for n in ("health", "safety", "culture"))
 HOMES = ENERGY_NAMES.index("homes")
 #: Poverty line over the median income (Eurostat: at risk of poverty).
 POVERTY_LINE = 0.6

@@ -15,7 +15,10 @@ from torch import Tensor
 
 from envs.city.shocks import EVENTS, SHOCKS, Shocks
 
-CITY_SERIES = ("productivity", "outside", "demand", "floor_cost")
+_LEVELS = [shock for shock in SHOCKS.values() if shock.kind == "level"]
+#: Levels of the whole city, then those of districts: the order of a row's series.
+CITY_SERIES = tuple(shock.name for shock in _LEVELS if not shock.axis or shock.shared)
+DISTRICT_SERIES = tuple(shock.name for shock in _LEVELS if shock.axis == "district")
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,7 @@ class Dynamics:
         self.preset = PRESETS[preset]
         self.districts = districts
         self.months = months
-        self.width = len(CITY_SERIES) + 2 * districts
+        self.width = len(CITY_SERIES) + len(DISTRICT_SERIES) * districts
         self.crises: list[tuple[Crisis, ...]] = [()] * rows
         self._chance = chance
         self._like = like
@@ -115,12 +118,14 @@ class Dynamics:
         p = self.preset
         scale = np.full(self.width, p.district)
         scale[: len(CITY_SERIES)] = p.city
+        trends = {"productivity": p.trend_productivity, "outside": p.trend_outside}
         noise = np.empty((self.months, len(rows), self.width))
         drift = np.zeros((len(rows), self.width))
         for k, row in enumerate(rows):
             rng = self._streams[row]
-            drift[k, 0] = p.trend_productivity + p.trend_spread * rng.standard_normal()
-            drift[k, 1] = p.trend_outside + p.trend_spread * rng.standard_normal()
+            for name, trend in trends.items():
+                column = CITY_SERIES.index(name)
+                drift[k, column] = trend + p.trend_spread * rng.standard_normal()
             noise[:, k] = rng.standard_normal((self.months, self.width)) * scale
             if p.crises:
                 self._strike(row, rng)
@@ -163,14 +168,12 @@ class Dynamics:
         self._trend = self._trend + self._drift
         self._month = self._month + 1
         now = self._level + self._trend
-        city = len(CITY_SERIES)
-        shocks = self._quiet | {
-            "productivity": now[:, :1] + now[:, city : city + self.districts],
-            "amenity": now[:, city + self.districts :],
-            "outside": now[:, 1],
-            "demand": now[:, 2],
-            "floor_cost": now[:, 3],
-        }
+        city, local = now.tensor_split([len(CITY_SERIES)], -1)
+        shocks = self._quiet | dict(zip(CITY_SERIES, city.unbind(-1), strict=True))
+        by_district = local.reshape(-1, len(DISTRICT_SERIES), self.districts).unbind(1)
+        for name, series in zip(DISTRICT_SERIES, by_district, strict=True):
+            common = shocks[name].unsqueeze(-1) if SHOCKS[name].shared else 0.0
+            shocks[name] = common + series
         for name, series in self._events.items():
             shocks[name] = shocks[name] + series[month, rows]
         if self._chance:

@@ -18,9 +18,6 @@ from envs.city import planning, tags
 from envs.city.model import City, CityState, Flows
 from envs.city.parameters import Parameters
 
-#: Distance of tags over which knowledge loses a third of its use for another city (assumed).
-TAG_REACH = 0.25
-
 
 def standing(city: City, state: CityState) -> Tensor:
     """How much better each type thinks of each city than it did at first ``[B, K]``, log points;
@@ -59,7 +56,7 @@ def likeness(city: City, state: CityState, flows: Flows, members: int) -> Tensor
     marks = torch.matmul(share, city.fundamentals.industry.sector_tags).squeeze(1)
     places = _by_region(marks + state.industry.tags, members)
     apart = (places.unsqueeze(2) - places.unsqueeze(1)).pow(2).sum(-1)
-    return torch.exp(-apart / TAG_REACH**2)
+    return torch.exp(-apart / _of_region(city.parameters.b.tag_distance, apart) ** 2)
 
 
 def spilled(city: City, state: CityState, flows: Flows, members: int, spill: float) -> Tensor:

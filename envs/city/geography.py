@@ -16,6 +16,8 @@ from envs.city.roads import Reservoirs, Roads
 from envs.city.streets import StreetPlan, build_streets
 
 _SAMPLES = 21
+#: Distances (km) that differ by less are equal: far above rounding, far below any district.
+_AS_NEAR = 1e-6
 
 
 @dataclass(frozen=True)
@@ -79,14 +81,16 @@ def build_geography(
 def straight_roads(xy: Tensor, distance: Tensor) -> Reservoirs:
     """Reservoirs that straight routes of length ``distance`` ``[b, D, D]`` run through.
 
-    Each sampled point of a route belongs to the nearest district centre.
+    Each sampled point of a route belongs to the nearest district centre. Centres that are as
+    near share it, as the two ends of a route share its middle: the order of the districts does
+    not matter.
     """
     b, districts = distance.shape[:2]
     steps = torch.linspace(0, 1, _SAMPLES, dtype=distance.dtype, device=distance.device)
     incidence = distance.new_zeros(b, districts * districts, districts)
-    one = distance.new_ones(b, districts * districts, 1) / _SAMPLES
     for step in steps:
         points = xy[:, :, None, :] * (1 - step) + xy[:, None, :, :] * step
-        nearest = torch.cdist(points.reshape(b, -1, 2), xy).argmin(-1)
-        incidence.scatter_add_(2, nearest.unsqueeze(-1), one)
+        away = torch.cdist(points.reshape(b, -1, 2), xy)
+        nearest = (away <= away.amin(-1, keepdim=True) + _AS_NEAR).to(distance.dtype)
+        incidence += nearest / (_SAMPLES * nearest.sum(-1, keepdim=True))
     return Reservoirs(incidence * distance.reshape(b, -1, 1))

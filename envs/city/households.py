@@ -61,18 +61,19 @@ def experienced(
     commuting: Commute,
     income: Income,
     value_of_time: Tensor,
+    typical_value: Tensor,
     utility: Tensor,
     participation: Tensor,
 ) -> Tensor:
     """Utility with experienced instead of decision weights ``[B, D, K]`` (MODEL section 9).
 
     Choices imply a disutility ``kappa`` per minute and ``kappa / value of time`` per k$ of a
-    trip, with the mean value of time for costs that all types weigh alike; welfare counts
+    trip, with the typical value of time for costs that all types weigh alike; welfare counts
     ``kappa_w`` per minute and money at its share of pay.
     """
     kappa = p.bdk.ke / p.bdk.eps
     worker = income.disposable / participation.reshape(-1, 1, 1)
-    alike = value_of_time.mean(-1).reshape(-1, 1, 1)
+    alike = typical_value.reshape(-1, 1, 1)
     decided = (commuting.money - commuting.common) / value_of_time.unsqueeze(1)
     money = kappa * (decided + commuting.common / alike) - p.bdk.legs / worker * commuting.money
     return utility + money + commuting.minutes * (kappa - p.bdk.kappa_w)

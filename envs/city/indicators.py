@@ -106,7 +106,6 @@ _QUALITY: dict[str, dict[str, Any]] = {
     "education": {"standard": ("OECD well-being: education",), "proxy": True, "observed": "persistent_absence"},
     "health": {"standard": ("OECD well-being: health",), "proxy": True},
     "safety": {"standard": ("OECD well-being: safety",), "proxy": True, "observed": "crimes"},
-    "culture": {},
 }
 _ROWS: tuple[Indicator, ...] = (
     Indicator("population", "persons", 0, "planning", lambda c, s, f: _people(c, s, f).sum(-1), _people, formula_text="residents of all types", observed="population"),
@@ -122,7 +121,7 @@ _ROWS: tuple[Indicator, ...] = (
     Indicator("capital", "k$", 1, "industry", lambda c, s, f: s.industry.capital.sum((1, 2)), lambda c, s, f: s.industry.capital.sum(-1), formula_text="private capital", observed="enterprises"),
     Indicator("evasion", "share", -1, "industry", lambda c, s, f: s.treasury.evasion.mean(-1), None, False, 0.05, formula_text="mean evaded share of income and business tax"),
     *(
-        Indicator(f"quality_{name}", "index", 1, "services", *_quality(h), formula_text="quality met within reach, by capacity and distance; mean over residents", **_QUALITY[name])
+        Indicator(f"quality_{name}", "index", 1, "services", *_quality(h), formula_text="quality met within reach, by capacity and distance; mean over residents", **_QUALITY.get(name, {}))
         for h, name in enumerate(SERVICE_NAMES)
     ),
     Indicator("service_load", "share of capacity", -1, "services", lambda c, s, f: f.services.load.mean((1, 2)), lambda c, s, f: f.services.load.mean(-1), formula_text="visits wanted / capacity, mean of services and districts"),

@@ -24,9 +24,7 @@ from envs.city.ports import (
     Staffing,
 )
 from envs.city.shocks import Shocks
-from envs.city.sizes import PRIVATE
-
-MANUFACTURING, LOCAL = 0, 2
+from envs.city.sizes import LOCAL, MANUFACTURING, PRIVATE
 
 
 @dataclass(frozen=True)
@@ -36,7 +34,8 @@ class IndustryState:
     wage, finding: ``[B, D, S]`` k$/month per efficiency unit, job-finding belief;
     employed: ``[B, D]`` efficiency units; capital, expected_return: ``[B, D, P]`` k$, 1/month;
     establishments: ``[B, P]`` log; knowledge, skill: ``[B]`` log; tags: ``[B, Q]`` drift of the
-    city's tags; price_local: ``[B, D]``; price_export: ``[B, 2]`` log.
+    city's tags; price_local: ``[B, D]``; price_export: ``[B, LOCAL]``
+    log, of the sectors that export.
     """
 
     wage: Tensor
@@ -110,7 +109,7 @@ def log_productivity(
 
 
 def log_prices(s: IndustryState, shocks: Shocks) -> Tensor:
-    """Log output prices ``[B, D, P]``: two tradables, one local price."""
+    """Log output prices ``[B, D, P]``: one of each export, one local price a district."""
     districts = s.price_local.shape[-1]
     export = (
         (s.price_export + shocks["demand"].unsqueeze(-1)).unsqueeze(1).expand(-1, districts, -1)

@@ -13,8 +13,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from envs.city.sizes import DEPARTMENTS, PRIVATE, SERVICES, TYPES
+from envs.city.sizes import DEPARTMENT_NAMES, PRIVATE_NAMES, SERVICE_NAMES, TYPE_NAMES
 
+#: Axes of levers beside districts ("D"), with the names of their cells.
+PARTS: dict[str, tuple[str, ...]] = {
+    "S": PRIVATE_NAMES,
+    "H": SERVICE_NAMES,
+    "K": TYPE_NAMES,
+    "G": DEPARTMENT_NAMES,
+}
 SHAPES: dict[str, tuple[str, ...]] = {
     "": (),
     "district": ("D",),
@@ -26,6 +33,9 @@ SHAPES: dict[str, tuple[str, ...]] = {
     "district,service": ("D", "H"),
     "type,service": ("K", "H"),
 }
+
+#: Levers with cells that governors of the whole city set by one number.
+UNIFORM = ("subsidy", "targeting")
 
 
 @dataclass(frozen=True)
@@ -39,6 +49,8 @@ class Lever:
         delay: share of the gap to the requested setting that takes effect each month.
         money: the value scales with the local wage.
         budget: share of the city's spending at today's setting, where it is a line of the budget.
+        base: what a unit is charged on or paid for, a key of ``valuation.BASES``; "" for a line of
+            the budget that is spent as a whole, and where no marginal value is worked out.
         kind: "spending", "price", "regulation", "finance" or "participation".
         counter: what works against the lever, so that it is no free lunch.
         source: origin of bounds and delay.
@@ -56,6 +68,7 @@ class Lever:
     counter: str
     money: bool = False
     budget: float = 0.0
+    base: str = ""
     source: str = "assumed"
 
     @property
@@ -63,10 +76,20 @@ class Lever:
         """Largest requested change in a month: a twelfth of the range."""
         return (self.high - self.low) / 12
 
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Cells that are set apart from one another; none where one setting serves all."""
+        axes = [axis for axis in SHAPES[self.shape] if axis != "D"]
+        return () if self.name in UNIFORM or not axes else PARTS[axes[-1]]
+
+    @property
+    def valued(self) -> bool:
+        """Whether its marginal value is worked out (``envs.city.valuation``)."""
+        return bool(self.budget or self.base)
+
     def size(self, districts: int) -> tuple[int, ...]:
         """Shape of the lever without the batch dimension."""
-        extents = {"D": districts, "S": PRIVATE, "H": SERVICES, "K": TYPES, "G": DEPARTMENTS}
-        return tuple(extents[axis] for axis in SHAPES[self.shape])
+        return tuple(districts if a == "D" else len(PARTS[a]) for a in SHAPES[self.shape])
 
     def physical(self, raw: Tensor) -> Tensor:
         """Map a raw action in [-1, 1] to the lever's unit; 0 is today's setting.
@@ -81,32 +104,32 @@ class Lever:
 LEVERS: dict[str, Lever] = {
     lever.name: lever
     for lever in (
-        Lever("far", "planning", "district", 0.5, 2.0, 1.0, "x baseline", 0.05, "regulation", "density disamenity"),
-        Lever("release", "planning", "district", 0.0, 0.5, 0.0, "share of stock", 0.05, "regulation", "loss of open space"),
-        Lever("mix", "planning", "district", 0.5, 1.5, 1.0, "x baseline", 0.05, "regulation", "disamenity of a tilted mix"),
-        Lever("property_tax", "planning", "district", 0.0, 0.02, 0.008, "1/yr", 0.2, "price", "capitalised into prices; owners are partly residents"),
+        Lever("far", "planning", "district", 0.5, 2.0, 1.0, "x baseline", 0.05, "regulation", "density disamenity", base="regulation"),
+        Lever("release", "planning", "district", 0.0, 0.5, 0.0, "share of stock", 0.05, "regulation", "loss of open space", base="regulation"),
+        Lever("mix", "planning", "district", 0.5, 1.5, 1.0, "x baseline", 0.05, "regulation", "disamenity of a tilted mix", base="regulation"),
+        Lever("property_tax", "planning", "district", 0.0, 0.02, 0.008, "1/yr", 0.2, "price", "capitalised into prices; owners are partly residents", base="property"),
         Lever("debt_target", "planning", "", 0.0, 1.0, 0.0, "years of revenue", 0.02, "finance", "interest; repaid later"),
         Lever("budget_split", "planning", "department", 0.02, 3.0, 1.0, "x baseline", 1.0, "finance", "taken from the other departments (mode departments)"),
-        Lever("business_tax", "industry", "private", 0.0, 0.40, 0.10, "share of returns", 0.2, "price", "establishments leave; evasion"),
-        Lever("income_tax", "industry", "", 0.0, 0.30, 0.05, "share of income", 0.2, "price", "migration, hours, evasion"),
-        Lever("subsidy", "industry", "district,private", 0.0, 0.004, 0.0, "1/month", 0.2, "spending", "mimicry; capital supply slopes up"),
+        Lever("business_tax", "industry", "private", 0.0, 0.40, 0.10, "share of returns", 0.2, "price", "establishments leave; evasion", base="profit"),
+        Lever("income_tax", "industry", "", 0.0, 0.30, 0.05, "share of income", 0.2, "price", "migration, hours, evasion", base="income"),
+        Lever("subsidy", "industry", "district,private", 0.0, 0.004, 0.0, "1/month", 0.2, "spending", "mimicry; capital supply slopes up", base="capital"),
         Lever("research", "industry", "", 0.0, 3.0, 1.0, "x baseline", 1.0, "spending", "diminishing returns", budget=0.03),
         Lever("training", "industry", "", 0.0, 3.0, 1.0, "x baseline", 1.0, "spending", "diminishing returns", budget=0.04),
         Lever("talent", "industry", "", 0.0, 3.0, 1.0, "x baseline", 1.0, "spending", "diminishing returns; other sectors lose hands, courted types crowd out others", budget=0.01),
-        Lever("audit", "industry", "", 0.0, 0.3, 0.05, "probability", 1.0, "price", "compliance burden and cost"),
-        Lever("staff", "services", "district,service", 0.3, 2.0, 1.0, "x baseline", 1.0, "spending", "public wages; queues saturate", budget=0.45),
-        Lever("facilities", "services", "district,service", 0.0, 3.0, 1.0, "x baseline", 1.0, "spending", "operated by staff; diminishing returns", budget=0.08),
-        Lever("fee", "services", "service", 0.0, 0.05, 0.0, "k$/visit", 0.2, "price", "unmet needs", money=True),
+        Lever("audit", "industry", "", 0.0, 0.3, 0.05, "probability", 1.0, "price", "compliance burden and cost", base="auditing"),
+        Lever("staff", "services", "district,service", 0.3, 2.0, 1.0, "x baseline", 1.0, "spending", "public wages; queues saturate", budget=0.45, base="staff"),
+        Lever("facilities", "services", "district,service", 0.0, 3.0, 1.0, "x baseline", 1.0, "spending", "operated by staff; diminishing returns", budget=0.08, base="facilities"),
+        Lever("fee", "services", "service", 0.0, 0.05, 0.0, "k$/visit", 0.2, "price", "unmet needs", money=True, base="visits"),
         Lever("targeting", "services", "type,service", 0.5, 2.0, 1.0, "weight", 0.2, "regulation", "taken from the other types"),
-        Lever("rebate", "services", "type", 0.0, 0.2, 0.0, "k$/month", 0.5, "finance", "financed by the treasury", money=True),
+        Lever("rebate", "services", "type", 0.0, 0.2, 0.0, "k$/month", 0.5, "finance", "financed by the treasury", money=True, base="residents"),
         Lever("road", "infrastructure", "district", 0.0, 5.0, 1.0, "x baseline", 1.0, "spending", "maintenance of what is built; induced demand", budget=0.06),
         Lever("maintenance", "infrastructure", "district", 0.0, 3.0, 1.0, "x baseline", 1.0, "spending", "diminishing returns", budget=0.06),
         Lever("transit", "infrastructure", "", 0.2, 3.0, 1.0, "x baseline", 1.0, "spending", "operating cost", budget=0.22),
-        Lever("fare", "infrastructure", "", 0.0, 0.006, 0.002, "k$/trip", 0.2, "price", "trips priced out", money=True),
-        Lever("toll", "infrastructure", "district", 0.0, 0.010, 0.0, "k$/entry", 0.2, "price", "jobs and shops beyond the cordon", money=True),
+        Lever("fare", "infrastructure", "", 0.0, 0.006, 0.002, "k$/trip", 0.2, "price", "trips priced out", money=True, base="trips"),
+        Lever("toll", "infrastructure", "district", 0.0, 0.010, 0.0, "k$/entry", 0.2, "price", "jobs and shops beyond the cordon", money=True, base="entries"),
         Lever("renewables", "infrastructure", "", 0.0, 3.0, 1.0, "x baseline", 1.0, "spending", "diminishing returns", budget=0.002),
         Lever("retrofit", "infrastructure", "", 0.0, 3.0, 1.0, "x baseline", 1.0, "spending", "diminishing returns", budget=0.002),
-        Lever("road_toll", "infrastructure", "district", 0.0, 0.0003, 0.0, "k$/km", 0.2, "price", "trips priced off the road; detours", money=True),
+        Lever("road_toll", "infrastructure", "district", 0.0, 0.0003, 0.0, "k$/km", 0.2, "price", "trips priced off the road; detours", money=True, base="driving"),
         Lever("coproduction", "citizens", "district,service", 0.0, 2.0, 0.0, "hours/resident/month", 1.0, "participation", "residents' own time; diminishing returns"),
     )
 }

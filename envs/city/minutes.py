@@ -17,7 +17,8 @@ from envs.city.valuation import MONTHS, margins
 
 #: Volume over capacity of a city without congestion.
 EMPTY = 0.3
-_CLOSE = 0.005
+#: Largest distance of a toll's value from a rebate's that counts as none.
+CLOSE = 0.005
 
 
 @dataclass(frozen=True)
@@ -43,13 +44,12 @@ def toll_value(city: City, kappa_w: float, months: int = MONTHS) -> float:
 
 def solve(
     city: City,
-    start: tuple[float, float] = (0.008, 0.011),
+    start: tuple[float, float] = (0.011, 0.014),
     months: int = MONTHS,
     iterations: int = 6,
     progress: Callable[[], None] | None = None,
 ) -> list[Trial]:
-    """Trials of a secant search for the weight at which a toll is worth a rebate; the last is
-    the best.
+    """Trials of a secant search for the weight at which a toll is worth a rebate.
 
     Args:
         city: one row at ``EMPTY`` load. start: the first two weights, 1/min.
@@ -64,6 +64,11 @@ def solve(
         trials.append(Trial(weight, toll_value(city, weight, months)))
         if progress:
             progress()
-        if abs(trials[-1].toll - 1) < _CLOSE:
+        if solved(trials[-1]):
             break
     return trials
+
+
+def solved(trial: Trial) -> bool:
+    """Whether a toll was worth what a rebate is."""
+    return abs(trial.toll - 1) < CLOSE

@@ -330,6 +330,7 @@ class City:
                 ports["commute"],
                 ports["income"],
                 f.travel.value_of_time,
+                f.travel.typical_value,
                 utility,
                 f.travel.participation,
             ),

@@ -7,9 +7,38 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from envs.city.levers import LEVERS
+from envs.city.kinds import SECTOR_TABLE, SERVICE_TABLE, column, shares
+from envs.city.levers import BUDGET_LINES, LEVERS
+from envs.city.sizes import (
+    DODGE_NAMES,
+    ENERGY_NAMES,
+    EVADER_NAMES,
+    MODE_NAMES,
+    PRIVATE,
+    PRIVATE_NAMES,
+    SECTOR_NAMES,
+    SERVICE_NAMES,
+    SERVICES,
+    TAG_NAMES,
+    TYPE_NAMES,
+)
 
 ASSUMED = "assumed"
+#: Axis of a parameter -> its entries, in the order of the values.
+AXES: dict[str, tuple[str, ...]] = {
+    "type": TYPE_NAMES,
+    "sector": SECTOR_NAMES,
+    "private": PRIVATE_NAMES,
+    "tag": TAG_NAMES,
+    "service": SERVICE_NAMES,
+    "mode": MODE_NAMES,
+    "use": ("homes", "work places", "facilities", "roads"),
+    "emission": ("traffic", "industry", "buildings"),
+    "energy": ENERGY_NAMES,
+    "evader": EVADER_NAMES,
+    "dodge": DODGE_NAMES,
+    "budget": BUDGET_LINES,
+}
 
 
 @dataclass(frozen=True)
@@ -24,7 +53,7 @@ class Parameter:
         source: publication, or "assumed".
         meaning: what the parameter does.
         block: module that reads it.
-        axis: "" for a scalar, else what it counts ("type", "sector", "private", "service", "mode", ...).
+        axis: "" for a scalar, else the key of ``AXES`` that it counts.
         checked: the value was compared with its source.
         solved: the neutral prior replaces the default, city by city.
     """
@@ -55,15 +84,15 @@ class Parameter:
 _ARSW = "Ahlfeldt, Redding, Sturm & Wolf 2015, Econometrica 83(6)"
 _SPENT = tuple(lever.budget for lever in LEVERS.values() if lever.budget)
 _BUDGET = (*_SPENT, round(1 - sum(_SPENT), 12))
+_FIRMS = SECTOR_TABLE[:PRIVATE]
 _BPR = "Bureau of Public Roads 1964"
 
 _HOUSEHOLDS = (
     Parameter("eps", 6.83, 3, 8, "-", _ARSW, "Frechet scale of workplace choice", "industry", checked=True),
     Parameter("ke", 0.07, 0.05, 0.10, "1/min", _ARSW, "commuting semi-elasticity kappa*eps", "travel", checked=True),
-    Parameter("kappa_w", 0.010, 0.001, 0.03, "1/min", "assumed near .009, where a toll without congestion costs what it raises; not solved with the rest: at v/c .3 a toll is worth .79 of a rebate", "experienced value of a minute in welfare", "households", solved=True),
+    Parameter("kappa_w", 0.0134, 0.001, 0.03, "1/min", "solved by `polislab model minutes`: where roads are empty a unit raised by a toll is worth a unit of rebate forgone; above the .0102 at which people choose (Ahlfeldt et al. 2015)", "experienced value of a minute in welfare", "households", solved=True),
     Parameter("housing_share", 0.25, 0.20, 0.40, "share", _ARSW, "housing share of net income (1 - beta)", "planning", checked=True),
     Parameter("efficiency", (0.6, 0.8, 1.0, 1.2, 1.6, 2.2), 0.1, 5, "eff. units", ASSUMED, "labour efficiency by type", "travel", "type"),
-    Parameter("participation", 0.5, 0.1, 3, "share", ASSUMED, "workers per resident where jobs are not observed", "travel"),
     Parameter("gain_v", 0.08, 0.005, 0.3, "1/month", "Evans & Honkapohja 2001", "learning gain of residents", "planning"),
     Parameter("mu_r", 6.83, 3, 8, "-", "= eps", "scale of residence choice", "planning"),
     Parameter("size_floor", 1.0, 0.0, 1.0, "-", "McFadden 1978 (1: a district counts as its floor space); 0 in Ahlfeldt et al. 2015", "weight of log floor space in residence choice", "planning"),
@@ -120,14 +149,14 @@ _PLANNING = (
 
 _INDUSTRY = (
     Parameter("wage_unit", 4.0, 0.1, 50, "k$/month", ASSUMED, "wage at which money levers are stated", "travel"),
-    Parameter("wage", 4.0, 0.1, 50, "k$/month", ASSUMED, "wage per efficiency unit where nothing is observed", "industry"),
-    Parameter("share_labour", (0.55, 0.65, 0.65), 0.4, 0.8, "share", "Valentinyi & Herrendorf 2008", "labour share by private sector", "industry", "private"),
-    Parameter("share_floor", (0.08, 0.12, 0.12), 0.02, 0.2, "share", "Valentinyi & Herrendorf 2008", "floor share by private sector", "industry", "private"),
-    Parameter("sector_jobs", (0.25, 0.30, 0.30, 0.15), 0.01, 0.9, "share", ASSUMED, "jobs by sector where not observed", "panel", "sector"),
-    Parameter("affinity_low", (1.5, 0.2, 1.3, 1.0), 0, 5, "-", ASSUMED, "affinity of the least skilled type to each sector", "tags", "sector"),
-    Parameter("affinity_high", (0.3, 2.0, 0.7, 1.0), 0, 5, "-", ASSUMED, "affinity of the most skilled type to each sector", "tags", "sector"),
+    Parameter("wage", 4.0, 0.1, 50, "k$/month", ASSUMED, "wage per efficiency unit where nothing is observed", "panel"),
+    Parameter("share_labour", column(_FIRMS, "share_labour"), 0.4, 0.8, "share", "Valentinyi & Herrendorf 2008", "labour share by private sector", "industry", "private"),
+    Parameter("share_floor", column(_FIRMS, "share_floor"), 0.02, 0.2, "share", "Valentinyi & Herrendorf 2008", "floor share by private sector", "industry", "private"),
+    Parameter("sector_jobs", shares(SECTOR_TABLE, "sector_jobs"), 0.01, 0.9, "share", ASSUMED, "jobs by sector where not observed", "panel", "sector"),
+    Parameter("affinity_low", column(SECTOR_TABLE, "affinity_low"), 0, 5, "-", ASSUMED, "affinity of the least skilled type to each sector", "tags", "sector"),
+    Parameter("affinity_high", column(SECTOR_TABLE, "affinity_high"), 0, 5, "-", ASSUMED, "affinity of the most skilled type to each sector", "tags", "sector"),
     Parameter("size_jobs", 1.0, 0.0, 1.0, "-", "McFadden 1978 (1: a workplace counts as its jobs); 0 in Ahlfeldt et al. 2015", "exponent of labour demand in the pull of a workplace", "industry"),
-    Parameter("agglomeration", (0.04, 0.07, 0.0), 0.0, 0.15, "-", "Combes & Gobillon 2015; Melo, Graham & Noland 2009", "productivity-density elasticity", "industry", "private"),
+    Parameter("agglomeration", column(_FIRMS, "agglomeration"), 0.0, 0.15, "-", "Combes & Gobillon 2015; Melo, Graham & Noland 2009", "productivity-density elasticity", "industry", "private"),
     Parameter("decay_agg", 0.36, 0.2, 0.7, "1/min", _ARSW, "decay of production spillovers", "geography"),
     Parameter("local_time", 0.35, 0.1, 1, "share", ASSUMED, "local travel time over drive time between districts", "geography"),
     Parameter("sigma_x", 8.0, 4, 20, "-", "Broda & Weinstein 2006; Head & Mayer 2014", "export demand elasticity", "industry"),
@@ -150,42 +179,40 @@ _INDUSTRY = (
     Parameter("el_research", 0.013, -0.1, 0.5, "-", "solved: neutral prior", "long-run output elasticity of R&D spending", "industry", solved=True),
     Parameter("el_training", 0.0234, -0.1, 0.5, "-", "solved: neutral prior", "long-run efficiency elasticity of training", "industry", solved=True),
     Parameter("rate_know", 0.01, 0.002, 0.05, "1/month", ASSUMED, "adjustment of knowledge and skills", "industry"),
-    Parameter("el_business", (0.15, 0.15, 0.15), -1, 2, "-", "Suarez Serrato & Zidar 2016; solved: neutral prior", "log productivity lost per log business net-of-tax rate", "industry", "private", solved=True),
+    Parameter("el_business", (0.15,) * PRIVATE, -1, 2, "-", "Suarez Serrato & Zidar 2016; solved: neutral prior", "log productivity lost per log business net-of-tax rate", "industry", "private", solved=True),
     Parameter("lag_business", 60.0, 24, 120, "months", "Suarez Serrato & Zidar 2016", "lag of establishments' response to business tax", "industry"),
-    Parameter("contact_trade", (0.02, 0.01, 0.15), 0, 1, "log points", ASSUMED, "productivity lost by private sector where all contact is avoided", "industry", "private"),
+    Parameter("contact_trade", column(_FIRMS, "contact_trade"), 0, 1, "log points", ASSUMED, "productivity lost by private sector where all contact is avoided", "industry", "private"),
     Parameter("tag_low", (0.0, 1.0, 0.8, 0.5), -5, 5, "-", ASSUMED, "tags of the least skilled type: schooling, craft, service, civic", "tags", "tag"),
     Parameter("tag_high", (1.0, 0.0, 0.2, 0.5), -5, 5, "-", ASSUMED, "tags of the most skilled type", "tags", "tag"),
-    Parameter("tag_manufacturing", (0.0, 1.6, 0.0, 0.0), -5, 5, "-", ASSUMED, "tags of manufacturing", "tags", "tag"),
-    Parameter("tag_knowledge", (2.3, 0.0, 0.0, 0.0), -5, 5, "-", ASSUMED, "tags of knowledge services", "tags", "tag"),
-    Parameter("tag_local", (0.0, 0.0, 1.0, 0.0), -5, 5, "-", ASSUMED, "tags of local services", "tags", "tag"),
-    Parameter("tag_public", (0.0, 0.0, 0.0, 1.0), -5, 5, "-", ASSUMED, "tags of public services", "tags", "tag"),
+    *(Parameter(f"tag_{row.name}", row.tags, -5, 5, "-", ASSUMED, f"tags of the {row.name} sector", "tags", "tag") for row in SECTOR_TABLE),
     Parameter("kin_focus", 1e5, 0, 1e6, "-", ASSUMED, "how fast kinship fades with the distance of tags; at the default only one's own kind counts", "tags"),
     Parameter("tag_reach", 0.02, 0.002, 0.5, "-", ASSUMED, "drift of the city's tags per log of spending on talent", "tags"),
     Parameter("tag_pull", 1.0, 0, 5, "-", ASSUMED, "gain from moving in that recruiting promises a type, per unit of its match with the drift", "tags"),
     Parameter("rate_tag", 0.01, 0.002, 0.05, "1/month", ASSUMED, "gain of the drift of tags", "tags"),
+    Parameter("tag_distance", 0.25, 0.01, 10, "-", ASSUMED, "distance of the tags of two cities of a region at which a third of what one knows is of use to the other", "exchange"),
     Parameter("mutation", 0.0, 0, 1, "-", ASSUMED, "drift of tags towards sectors that pay more, per log point of pay", "tags"),
     Parameter("el_talent", 0.01, -0.1, 0.5, "-", "solved: neutral prior", "long-run productivity elasticity of knowledge services to talent policy", "tags", solved=True),
 )
 
 _SERVICES = (
-    Parameter("om_service", (0.066, 0.0446, 0.0227, 0.0144), -0.2, 0.5, "log points", "Black 1999; Gibbons & Machin 2008; solved: neutral prior", "utility of log service quality", "services", "service", solved=True),
+    Parameter("om_service", column(SERVICE_TABLE, "om_service"), -0.2, 0.5, "log points", "Black 1999; Gibbons & Machin 2008; solved: neutral prior", "utility of log service quality", "services", "service", solved=True),
     Parameter("prox_weight", 0.3, 0, 1, "-", ASSUMED, "weight of proximity beside quality", "services"),
-    Parameter("visits", (0.18, 0.10, 0.05, 0.30), 0.001, 2, "visits/month", ASSUMED, "need per resident", "services", "service"),
+    Parameter("visits", column(SERVICE_TABLE, "visits"), 0.001, 2, "visits/month", ASSUMED, "need per resident", "services", "service"),
     Parameter("decay_access", 0.05, 0.01, 0.2, "1/min", "Luo & Wang 2003; Luo & Qi 2009", "unit of the distance decay of services", "services"),
     Parameter("max_access", 6.0, 4, 10, "min/km", ASSUMED, "slowest access to a service (walking)", "services"),
     Parameter("rho_access", 8.0, 2, 20, "-", ASSUMED, "sharpness of the choice of access", "services"),
     Parameter("rho_capacity", 8.0, 2, 20, "-", ASSUMED, "complementarity of staff and facilities", "services"),
-    Parameter("w_facility", (0.33, 0.33, 0.33, 0.33), 0.001, 0.999, "share", "solved: neutral prior", "CES weight of facilities in capacity", "services", "service", solved=True),
+    Parameter("w_facility", (0.33,) * SERVICES, 0.001, 0.999, "share", "solved: neutral prior", "CES weight of facilities in capacity", "services", "service", solved=True),
     Parameter("utilisation", 0.85, 0.5, 0.95, "-", ASSUMED, "utilisation in the first year", "calibration_public"),
     Parameter("knee", 0.9, 0.7, 1.2, "-", ASSUMED, "utilisation at which quality drops", "services"),
     Parameter("power_queue", 4.0, 2, 8, "-", ASSUMED, "steepness of the queue", "services"),
     Parameter("top_quality", 1.6, 1, 2, "-", ASSUMED, "quality without queues", "services"),
     Parameter("gain_q", 0.15, 0.02, 0.5, "1/month", ASSUMED, "gain of perceived quality", "services"),
     Parameter("fee_semi", 8.0, 1, 20, "1/k$", ASSUMED, "semi-elasticity of visits to fees (at the default wage)", "services"),
-    Parameter("om_fee", (0.06, 0.06, 0.06, 0.06), -5, 5, "log points", "solved: neutral prior", "welfare weight of needs that fees leave unmet", "services", "service", solved=True),
-    Parameter("power_access", (3.0, 1.0, 2.0, 4.0), 1, 8, "-", "Luo & Wang 2003", "distance decay by service, multiples of decay_access", "services", "service"),
-    Parameter("contact_visits", (0.0, 0.3, 0.0, -0.3), -1, 1, "log points", ASSUMED, "change of need by service in a pandemic", "services", "service"),
-    Parameter("staff_split", (0.45, 0.30, 0.15, 0.10), 0.01, 0.9, "share", ASSUMED, "public staff by service", "calibration_public", "service"),
+    Parameter("om_fee", (0.06,) * SERVICES, -5, 5, "log points", "solved: neutral prior", "welfare weight of needs that fees leave unmet", "services", "service", solved=True),
+    Parameter("power_access", column(SERVICE_TABLE, "power_access"), 1, 8, "-", "Luo & Wang 2003", "distance decay by service, multiples of decay_access", "services", "service"),
+    Parameter("contact_visits", column(SERVICE_TABLE, "contact_visits"), -1, 1, "log points", ASSUMED, "change of need by service in a pandemic", "services", "service"),
+    Parameter("staff_split", shares(SERVICE_TABLE, "staff_split"), 0.01, 0.9, "share", ASSUMED, "public staff by service", "calibration_public", "service"),
     Parameter("staff_by_home", 0.6, 0, 1, "share", ASSUMED, "share of staff placed by residents, the rest by jobs", "panel"),
     Parameter("staff_most", 0.6, 0.2, 0.9, "share", ASSUMED, "largest share of a district's jobs that is public staff", "panel"),
     Parameter("rate_staff", 0.1, 0.02, 0.5, "1/month", ASSUMED, "speed of hiring", "services"),
@@ -282,15 +309,13 @@ _INFORMATION = (
     Parameter("voice", (0.5, 0.7, 0.9, 1.1, 1.3, 1.5), 0.1, 3, "-", "assumed; rises with income as in Verba, Schlozman & Brady 1995", "complaints made per complaint felt, by type", "information", "type"),
 )
 
-TABLE: dict[str, Parameter] = {
-    p.name: p
-    for p in (
-        *_HOUSEHOLDS,
-        *_PLANNING,
-        *_INDUSTRY,
-        *_SERVICES,
-        *_INFRASTRUCTURE,
-        *_TREASURY,
-        *_INFORMATION,
-    )
-}
+ROWS: tuple[Parameter, ...] = (
+    *_HOUSEHOLDS,
+    *_PLANNING,
+    *_INDUSTRY,
+    *_SERVICES,
+    *_INFRASTRUCTURE,
+    *_TREASURY,
+    *_INFORMATION,
+)
+TABLE: dict[str, Parameter] = {p.name: p for p in ROWS}

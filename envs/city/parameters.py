@@ -8,13 +8,51 @@ specification; ``checked`` says whether the value was compared with its source.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from envs.city.parameter_table import TABLE, Parameter
+from envs.city.parameter_table import AXES, TABLE, Parameter
 
 Value = float | tuple[float, ...] | Tensor
+
+
+def parse_values(raw: Mapping[str, Any]) -> dict[str, Value]:
+    """Values as files state them: a number, a list in the order of the axis, or entries by name.
+
+    A number stands for all entries of an axis; entries that a mapping does not name have the
+    default of the table.
+
+    Raises:
+        ValueError: parameters or entries that there are none of, all in one message.
+    """
+    problems: list[str] = []
+    values: dict[str, Value] = {}
+    for name, value in raw.items():
+        if name not in TABLE:
+            problems.append(f"unknown parameter {name}")
+            continue
+        entries, usual = AXES.get(TABLE[name].axis, ()), TABLE[name].default
+        if isinstance(value, Mapping):
+            problems += [f"{name} has no {entry!r}" for entry in value if entry not in entries]
+            default = usual if isinstance(usual, tuple) else ()
+            whole = dict(zip(entries, default, strict=True)) | dict(value)
+            values[name] = tuple(float(whole[entry]) for entry in entries)
+        elif isinstance(value, list):
+            values[name] = tuple(value)
+        else:
+            values[name] = (float(value),) * len(entries) if entries else float(value)
+    if problems:
+        raise ValueError("; ".join(problems))
+    return values
+
+
+def by_entry(name: str, value: float | tuple[float, ...]) -> float | dict[str, float]:
+    """A value as files state it: a number, or entries by name."""
+    if not isinstance(value, tuple):
+        return value
+    return dict(zip(AXES[TABLE[name].axis], value, strict=True))
 
 
 class Rank:
@@ -100,4 +138,4 @@ class Parameters:
         return Parameters({n: v if v.shape[0] == 1 else v[index] for n, v in self.values.items()})
 
 
-__all__ = ["TABLE", "Parameter", "Parameters", "Rank", "Value"]
+__all__ = ["TABLE", "Parameter", "Parameters", "Rank", "Value", "by_entry", "parse_values"]

@@ -22,7 +22,7 @@ from envs.city.model import City, CityState, Flows
 from envs.city.panel import Panel
 from envs.city.parameters import Parameters
 from envs.city.ports import Settlement, Value
-from envs.city.shocks import Shocks, no_shocks
+from envs.city.shocks import SHOCKS, Shocks, no_shocks
 from envs.city.synthetic import synthetic_panel
 from envs.city.wiring import Held
 
@@ -120,7 +120,7 @@ class Region:
         """A part under the parameters of the whole, which alone decides who comes and goes."""
         shared = self.whole.parameters
         city = build(panel)
-        kept = {"participation", "wage", "mobility"}
+        kept = {"wage", "mobility"}
         values = {k: v for k, v in shared.values.items() if k not in kept}
         values |= {k: city.parameters.values[k] for k in kept}
         city = replace(
@@ -202,10 +202,11 @@ class Region:
         } | dict(detail)
         residents = inner.planning.people.sum(1)
         world = no_shocks(residents.shape[0], count, inner.planning.home_rent)
-        for name in ("demand", "floor_cost", "contact", "fuel"):
-            world[name] = shocks[name]
-        for name in ("productivity", "amenity", "closure"):
-            world[name] = shocks[name][:, district : district + 1].expand(-1, count)
+        for name, shock in SHOCKS.items():
+            if not shock.axis:
+                world[name] = shocks[name]
+            elif shock.axis == "district":
+                world[name] = shocks[name][:, district : district + 1].expand(-1, count)
         world["arrivals"] = state.whole.planning.people[:, district] / residents - 1
         everyone = state.whole.planning.people.sum((1, 2))
         paid = _share(state.settlement, residents.sum(-1) / everyone, district, count)

@@ -12,8 +12,7 @@ from envs.city.geography import Geography
 from envs.city.parameters import Parameters
 from envs.city.ports import Fiscal, Residents, Roads, ServiceUse, Settlement, Staffing
 from envs.city.shocks import Shocks
-
-EDUCATION = 0
+from envs.city.sizes import EDUCATION
 
 
 @dataclass(frozen=True)

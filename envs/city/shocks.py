@@ -32,6 +32,7 @@ class Shock:
         name: key in ``Shocks``; axis: key of ``AXES``.
         kind: "level" (persistent process), "event" (strikes and fades) or "noise".
         unit: unit of the value; meaning: what it does; block: module that reads it.
+        shared: a level of districts has a part that is the same in all of them.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Shock:
     unit: str
     meaning: str
     block: str
+    shared: bool = False
 
     def size(self, districts: int) -> tuple[int, ...]:
         """Shape without the batch dimension."""
@@ -50,7 +52,7 @@ class Shock:
 SHOCKS: dict[str, Shock] = {
     shock.name: shock
     for shock in (
-        Shock("productivity", "district", "level", "log points", "total factor productivity", "industry"),
+        Shock("productivity", "district", "level", "log points", "total factor productivity", "industry", shared=True),
         Shock("amenity", "district", "level", "log points", "utility of living in a district", "planning"),
         Shock("outside", "", "level", "log points", "utility of living elsewhere", "planning"),
         Shock("demand", "", "level", "log points", "price of exports", "industry"),

@@ -8,14 +8,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from envs.city.kinds import SECTOR_TABLE
 from envs.city.panel import Panel
 from envs.city.parameter_table import TABLE
-from envs.city.sizes import SECTOR_NAMES, TYPES
+from envs.city.sizes import TYPES
 
 #: Residents of a district on average, unless said otherwise.
 PEOPLE_PER_DISTRICT = 30_000.0
-#: Sectors that prefer the edge (positive) or the centre, log points from centre to edge.
-_OUTWARD = {"manufacturing": 0.6, "knowledge": -0.6}
 _SECTOR_SHARES = np.atleast_1d(TABLE["sector_jobs"].default)
 
 
@@ -93,10 +92,10 @@ def _one(rng: np.random.Generator, districts: int) -> tuple[np.ndarray, ...]:
 
     weights = np.stack(
         [
-            share * np.exp(_OUTWARD[name] * (relative - 0.5) + rng.normal(0, 0.2, districts))
-            if name in _OUTWARD
-            else np.full(districts, share)
-            for name, share in zip(SECTOR_NAMES, _SECTOR_SHARES, strict=True)
+            np.full(districts, share)
+            if sector.outward is None
+            else share * np.exp(sector.outward * (relative - 0.5) + rng.normal(0, 0.2, districts))
+            for sector, share in zip(SECTOR_TABLE, _SECTOR_SHARES, strict=True)
         ],
         1,
     )

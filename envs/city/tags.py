@@ -14,7 +14,7 @@ from torch import Tensor
 
 from envs.city.functions import mix
 from envs.city.parameters import Parameters
-from envs.city.sizes import KNOWLEDGE, PRIVATE
+from envs.city.sizes import KNOWLEDGE, PRIVATE, SECTOR_NAMES
 
 
 def of_types(p: Parameters) -> Tensor:
@@ -27,7 +27,7 @@ def of_types(p: Parameters) -> Tensor:
 
 def of_sectors(p: Parameters) -> Tensor:
     """Tags of the sectors ``[b, S, Q]``."""
-    rows = (p.bd.tag_manufacturing, p.bd.tag_knowledge, p.bd.tag_local, p.bd.tag_public)
+    rows: list[Tensor] = [getattr(p.bd, f"tag_{name}") for name in SECTOR_NAMES]
     return torch.stack(rows, 1)
 
 

@@ -26,12 +26,14 @@ MODES = 3
 class TravelFundamentals:
     """What inversion fixes about travel.
 
-    value_of_time: ``[b, K]`` k$/min; participation: ``[b]`` workers per resident; money:
-    ``[b]`` local wage over the unit of money levers; car_static, active_kernel: ``[b, D, D]``;
-    car_money: ``[b, D, D]`` k$/trip.
+    value_of_time: ``[b, K]`` k$/min; typical_value: ``[b]`` k$/min at which all weigh the costs
+    of a car, the mean of the types as they are cut in the first year; participation: ``[b]``
+    workers per resident; money: ``[b]`` local wage over the unit of money levers; car_static,
+    active_kernel: ``[b, D, D]``; car_money: ``[b, D, D]`` k$/trip.
     """
 
     value_of_time: Tensor
+    typical_value: Tensor
     participation: Tensor
     money: Tensor
     car_static: Tensor
@@ -46,13 +48,15 @@ def travel_fundamentals(
     value_of_time = p.bd.vot_share * wage.unsqueeze(-1) * p.bd.efficiency / p.bd.work_minutes
     money = (wage / p.b.wage_unit).reshape(-1, 1, 1)
     car_money = p.bdk.car_cost * money * geography.distance / p.bdk.occupancy
-    typical = value_of_time.mean(-1).reshape(-1, 1, 1)
+    typical = value_of_time.mean(-1)
+    minutes = car_money / typical.reshape(-1, 1, 1)
     constant = p.bd.mode_constant
     return TravelFundamentals(
         value_of_time=value_of_time,
+        typical_value=typical,
         participation=participation,
         money=wage / p.b.wage_unit,
-        car_static=-p.bdk.ke * car_money / typical + constant[:, 0].reshape(-1, 1, 1),
+        car_static=-p.bdk.ke * minutes + constant[:, 0].reshape(-1, 1, 1),
         active_kernel=torch.exp(
             -p.bdk.ke * geography.active_time + constant[:, 2].reshape(-1, 1, 1)
         ),
@@ -62,7 +66,7 @@ def travel_fundamentals(
 
 def toll_minutes(f: TravelFundamentals, p: Parameters) -> Tensor:
     """Minutes ``[b]`` that a unit of a toll lever on a car is worth to those who share it."""
-    return f.money / (p.b.occupancy * f.value_of_time.mean(-1))
+    return f.money / (p.b.occupancy * f.typical_value)
 
 
 def commute(
@@ -86,7 +90,7 @@ def commute(
     fare = fiscal.fare * f.money
     ke, fares = p.bdk.ke, fare.reshape(-1, 1, 1)
     fuel = torch.exp(shocks["fuel"]).reshape(-1, 1, 1)
-    typical = f.value_of_time.mean(-1).reshape(-1, 1, 1)
+    typical = f.typical_value.reshape(-1, 1, 1)
     dearer = (fuel - 1) / typical * f.car_money
     car_kernel = torch.exp(f.car_static - ke * (roads.car_cost + dearer))
     transit_kernel = torch.exp(p.bd.mode_constant[:, 1].reshape(-1, 1, 1) - ke * roads.transit_time)

@@ -10,7 +10,7 @@ from torch.nn.functional import softplus
 
 from envs.city import evasion, tree
 from envs.city.evasion import Dodging
-from envs.city.functions import ces_match
+from envs.city.functions import FLOOR, ces_match
 from envs.city.levers import BUDGET_LINES, FIXED, GOVERNORS, LEVERS, Policy
 from envs.city.parameters import Parameters
 from envs.city.ports import (
@@ -194,16 +194,18 @@ def affordable(p: Parameters, available: Tensor, request: Tensor) -> tuple[Tenso
     """Paid over requested, and what is left over in the same unit as ``request``.
 
     The share follows ``available / request`` smoothly between ``scale_low`` and ``scale_high``
-    and is 1 where they are equal; a surplus is left for a lump-sum dividend.
+    and is 1 where they are equal; a surplus is left for a lump-sum dividend: all that is
+    available where nothing is requested.
     """
-    raw = available / request
+    asked = request.clamp_min(FLOOR)
+    raw = available / asked
     row = (-1, *(1,) * (raw.dim() - 1))
     limits = (p.b.scale_low, p.b.scale_high, p.b.rho_scale, p.b.budget_sharp)
     low, high, rho, sharp = (x.reshape(row) for x in limits)
     ratio = low + softplus(sharp * (raw - low)) / sharp
     unit = (1 + high**-rho) ** (1 / rho)
     scale = unit * ces_match(high.expand_as(ratio), ratio, rho)
-    return scale, request * (ratio - scale)
+    return scale, asked * ratio - request * scale
 
 
 @dataclass(frozen=True)

@@ -10,20 +10,19 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from envs.city import tree, welfare
-from envs.city.levers import BUDGET_LINES, GOVERNED, LEVERS, Policy, baseline_policy
-from envs.city.model import City, CityState
+from envs.city.levers import BUDGET_LINES, LEVERS, Policy, baseline_policy
+from envs.city.model import City, CityState, Flows
 from envs.city.shocks import Shocks, no_shocks
-from envs.city.sizes import PRIVATE, SECTOR_NAMES, SERVICE_NAMES
+from envs.city.sizes import PRIVATE_NAMES, SERVICE_NAMES
 
 MONTHS = 360
 _SEGMENT = 12
 
 #: Levers that are valued cell by cell, so that no cell is underpriced against another.
 CELLS: dict[str, tuple[str, ...]] = {
-    "staff": SERVICE_NAMES,
-    "facilities": SERVICE_NAMES,
-    "fee": SERVICE_NAMES,
-    "business_tax": SECTOR_NAMES[:PRIVATE],
+    lever.name: lever.parts
+    for lever in LEVERS.values()
+    if lever.valued and lever.parts in (PRIVATE_NAMES, SERVICE_NAMES)
 }
 
 Request = Callable[[int], Mapping[str, Tensor]]
@@ -90,8 +89,8 @@ def present_value(
 def probe_names() -> tuple[str, ...]:
     """Levers whose permanent step, uniform over districts, is valued cell by cell."""
     names: list[str] = []
-    for lever in GOVERNED.values():
-        if lever.name in ("targeting", "debt_target", "budget_split"):
+    for lever in LEVERS.values():
+        if not lever.valued:
             continue
         cells = CELLS.get(lever.name)
         names += [f"{lever.name}[{cell}]" for cell in cells] if cells else [lever.name]
@@ -170,52 +169,82 @@ def margins(city: City, ref: welfare.Reference, rows: int, months: int = MONTHS)
     )
 
 
-def mechanical_costs(city: City, months: int = MONTHS) -> dict[str, Tensor]:
-    """Present cost of a unit step with every base as it is in the first year ``[b]`` k$.
+Base = Callable[[City, CityState, Flows], Tensor]
 
-    Regulatory levers, which cost nothing mechanically, are normalised by the share
-    ``regulation_base`` of income.
-    """
-    state, f, p = city.initial(), city.fundamentals.treasury, city.parameters
+
+def _regulated(c: City, s: CityState, f: Flows) -> Tensor:
+    """What costs nothing mechanically is normalised by a share of income."""
+    return c.parameters.b.regulation_base * _income(c, s, f)
+
+
+def _income(c: City, s: CityState, f: Flows) -> Tensor:
+    return (f.residents.people * f.income.gross).sum((1, 2))
+
+
+def _visits(c: City, s: CityState, f: Flows) -> Tensor:
+    residents = f.residents.people.sum((1, 2)).unsqueeze(-1)
+    return residents * c.parameters.bd.visits * _money(c).unsqueeze(-1)
+
+
+def _trips(c: City, s: CityState, f: Flows) -> Tensor:
+    return f.commute.transit.sum((1, 2)) * c.parameters.b.legs * _money(c)
+
+
+def _entries(c: City, s: CityState, f: Flows) -> Tensor:
+    p = c.parameters.b
+    return f.commute.car.sum((1, 2)) * p.legs / p.occupancy * _money(c)
+
+
+def _driving(c: City, s: CityState, f: Flows) -> Tensor:
+    """Vehicle-km of commuters on the routes of the first year."""
+    p, pace = c.parameters, s.infrastructure.pace
+    chosen = c.geography.roads.choose(p, pace, torch.ones_like(pace), torch.zeros_like(_money(c)))
+    return (f.commute.car * chosen.toll).sum((1, 2)) * p.b.legs / p.b.occupancy * _money(c)
+
+
+def _money(c: City) -> Tensor:
+    """Local wage over the unit of money levers ``[b]``."""
+    return c.fundamentals.treasury.money
+
+
+#: What a unit of a lever costs the treasury a month at the quantities of ``flows``: ``[b]`` k$,
+#: or ``[b, n]`` of a lever that is valued cell by cell. Revenue is negative.
+BASES: dict[str, Base] = {
+    "income": lambda c, s, f: -_income(c, s, f),
+    "profit": lambda c, s, f: -f.market.profit.sum(1),
+    "property": lambda c, s, f: -f.value.property_value.sum(-1) / 12,
+    "visits": lambda c, s, f: -_visits(c, s, f),
+    "trips": lambda c, s, f: -_trips(c, s, f),
+    "entries": lambda c, s, f: -_entries(c, s, f),
+    "driving": lambda c, s, f: -_driving(c, s, f),
+    "residents": lambda c, s, f: f.residents.people.sum((1, 2)) * _money(c),
+    "capital": lambda c, s, f: s.industry.capital.sum((1, 2)),
+    "auditing": lambda c, s, f: c.parameters.b.audit_cost * c.fundamentals.treasury.budget,
+    "regulation": _regulated,
+    "staff": lambda c, s, f: c.fundamentals.treasury.staff_cost.sum(1),
+    "facilities": lambda c, s, f: c.fundamentals.treasury.facility_cost.sum(1),
+}
+
+
+def mechanical_costs(city: City, months: int = MONTHS) -> dict[str, Tensor]:
+    """Present cost of a unit step with every base as it is in the first year ``[b]`` k$."""
+    state, p = city.initial(), city.parameters
     like = state.planning.home_rent
     _, flows = city.step(state, {}, no_shocks(like.shape[0], like.shape[1], like), mode="soft")
-    people = flows.residents.people
-    income = (people * flows.income.gross).sum((1, 2))
     share = dict(zip(BUDGET_LINES, p.bd.budget_share.unbind(-1), strict=True))
-    base = {name: share[name] * f.budget for name in BUDGET_LINES}
-    visits = people.sum((1, 2)).unsqueeze(-1) * p.bd.visits * f.money.unsqueeze(-1)
-    for h, service in enumerate(SERVICE_NAMES):
-        base[f"staff[{service}]"] = f.staff_cost[..., h].sum(-1)
-        base[f"facilities[{service}]"] = f.facility_cost[..., h].sum(-1)
-        base[f"fee[{service}]"] = -visits[..., h]
-    for s, sector in enumerate(CELLS["business_tax"]):
-        base[f"business_tax[{sector}]"] = -flows.market.profit[..., s].sum(-1)
-    trips = flows.commute.transit.sum((1, 2)) * p.b.legs
-    entries = flows.commute.car.sum((1, 2)) * p.b.legs / p.b.occupancy
-    pace = state.infrastructure.pace
-    per_km = city.geography.roads.choose(p, pace, torch.ones_like(pace), torch.zeros_like(f.money))
-    driven = (flows.commute.car * per_km.toll).sum((1, 2)) * p.b.legs / p.b.occupancy
-    base |= {
-        "income_tax": -income,
-        "property_tax": -flows.value.property_value.sum(-1) / 12,
-        "fare": -trips * f.money,
-        "toll": -entries * f.money,
-        "road_toll": -driven * f.money,
-        "rebate": people.sum((1, 2)) * f.money,
-        "subsidy": state.industry.capital.sum((1, 2)),
-        "audit": p.b.audit_cost * f.budget,
-        "far": p.b.regulation_base * income,
-        "release": p.b.regulation_base * income,
-        "mix": p.b.regulation_base * income,
-    }
+    budget = city.fundamentals.treasury.budget
     beta = discount_factor(city)
     values = {}
     for name in probe_names():
-        delay = LEVERS[name.partition("[")[0]].delay
+        lever, _, cell = name.rstrip("]").partition("[")
+        row = LEVERS[lever]
+        base = BASES[row.base](city, state, flows) if row.base else share[lever] * budget
+        if cell:
+            base = base[..., CELLS[lever].index(cell)]
         t = torch.arange(months, dtype=beta.dtype, device=beta.device).unsqueeze(-1)
-        in_force = 1 - (1 - delay) ** (t + 1)
+        in_force = 1 - (1 - row.delay) ** (t + 1)
         annuity = (beta**t * in_force).sum(0) + beta**months / (1 - beta)
-        values[name] = base[name] * annuity
+        values[name] = base * annuity
     return values
 
 

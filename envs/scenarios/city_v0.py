@@ -13,7 +13,7 @@ from envs.city.information import BULLETIN
 from envs.city.levers import GOVERNORS, LEVERS, Policy
 from envs.city.lifecycle import figures_of
 from envs.city.model import City
-from envs.city.sizes import DEPARTMENT_NAMES, PRIVATE, SECTOR_NAMES, SERVICE_NAMES, TYPE_NAMES
+from envs.city.sizes import SERVICE_NAMES
 from envs.groups import Group
 from envs.scenario import Scenario, Scene, scaled
 from envs.scenarios.observables import (
@@ -25,15 +25,6 @@ from envs.scenarios.observables import (
     spread,
 )
 from envs.view import View
-
-_AXES: dict[str, tuple[str, ...]] = {
-    "staff": SERVICE_NAMES,
-    "facilities": SERVICE_NAMES,
-    "fee": SERVICE_NAMES,
-    "business_tax": SECTOR_NAMES[:PRIVATE],
-    "rebate": TYPE_NAMES,
-    "budget_split": DEPARTMENT_NAMES,
-}
 
 _SHARED = ("population", "income", "output", "revenue", "debt_ratio", "spending_met")
 _OWN: dict[str, tuple[str, ...]] = {
@@ -77,8 +68,8 @@ class CityV0(Scenario):
     def _actions(self, governor: str) -> tuple[str, ...]:
         names: list[str] = []
         for name in self._levers(governor):
-            axis = _AXES.get(name)
-            names += [f"{name}[{cell}]" for cell in axis] if axis else [name]
+            parts = LEVERS[name].parts
+            names += [f"{name}[{part}]" for part in parts] if parts else [name]
         return tuple(names)
 
     def _extra(self, governor: str) -> tuple[str, ...]:
@@ -127,14 +118,14 @@ class CityV0(Scenario):
             column = 0
             for name in self._levers(governor):
                 like = policy[name]
-                axis = _AXES.get(name)
-                if axis:
-                    cells = torch.stack(columns[column : column + len(axis)], -1)
+                parts = LEVERS[name].parts
+                if parts:
+                    cells = torch.stack(columns[column : column + len(parts)], -1)
                     value = scaled(name, cells, self.reach)
                     while value.dim() < like.dim():
                         value = value.unsqueeze(1)
                     result[name] = value.expand_as(like)
-                    column += len(axis)
+                    column += len(parts)
                 elif name == "targeting":
                     kinds = like.shape[1]
                     level = torch.linspace(1, -1, kinds, dtype=like.dtype, device=like.device)

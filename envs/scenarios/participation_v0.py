@@ -41,6 +41,8 @@ FULL_VOICE = 0.3
 NOTABLE = 0.01
 #: Types that complain less than they feel.
 SILENT = 3
+#: Utility regained, log points, that is more than rounding.
+FELT = 1e-6
 
 _QUALITIES = tuple(f"quality_{name}" for name in SERVICE_NAMES)
 _CITY_FIGURES = (
@@ -244,7 +246,7 @@ class ParticipationV0(Scenario):
                 for name, group in groups.items()
             },
             **{
-                f"reached_{name}": (group * (relief > FLOOR)).sum(-1) / needy[name].clamp_min(1.0)
+                f"reached_{name}": (group * (relief > FELT)).sum(-1) / needy[name].clamp_min(1.0)
                 for name, group in groups.items()
             },
             "hours": (given * people.sum(-1)).sum(-1) / people.sum((1, 2)),

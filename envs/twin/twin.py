@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor
 
+from envs.city.dynamics import CITY_SERIES, DISTRICT_SERIES
 from envs.city.model import City
 from envs.city.parameters import Value
 from envs.loading import LoadedCity, load_city
@@ -263,18 +264,12 @@ def posterior_city(twin: Twin, members: Members | None = None) -> City:
             work_cost=f.planning.work_cost * cost,
         ),
     )
-    drifts = torch.cat(
-        [
-            torch.zeros_like(world.outside).unsqueeze(-1),
-            world.outside_drift.unsqueeze(-1),
-            torch.zeros_like(world.outside).unsqueeze(-1),
-            world.floor_cost_drift.unsqueeze(-1),
-            world.productivity_drift,
-            world.amenity_drift,
-        ],
-        -1,
-    )
-    return replace(city, fundamentals=fundamentals, start=now.state, drift=drifts)
+    learnt = {"outside": world.outside_drift, "floor_cost": world.floor_cost_drift}
+    local = {"productivity": world.productivity_drift, "amenity": world.amenity_drift}
+    still, everywhere = torch.zeros_like(world.outside), torch.zeros_like(world.amenity_drift)
+    columns = [learnt.get(name, still).unsqueeze(-1) for name in CITY_SERIES]
+    columns += [local.get(name, everywhere) for name in DISTRICT_SERIES]
+    return replace(city, fundamentals=fundamentals, start=now.state, drift=torch.cat(columns, -1))
 
 
 def summary(twin: Twin) -> dict[str, Any]:

@@ -10,13 +10,14 @@ from torch import Tensor
 from envs import presets
 from experiments.facts import plots
 from experiments.facts.fact import Fact, Measure, Size, Tick
+from experiments.facts.systems import strengths
 from experiments.histories import Month, history, policies
 
-#: Productivity-density elasticities: manufacturing, knowledge, local.
-STRENGTHS: dict[str, tuple[float, float, float]] = {
-    "none": (0.0, 0.0, 0.0),
-    "default (.04, .07)": (0.04, 0.07, 0.0),
-    "strong (.15, .15)": (0.15, 0.15, 0.0),
+#: Productivity-density elasticities.
+STRENGTHS: dict[str, tuple[float, ...]] = {
+    "none": strengths(),
+    "default (.04, .07)": strengths(manufacturing=0.04, knowledge=0.07),
+    "strong (.15, .15)": strengths(manufacturing=0.15, knowledge=0.15),
 }
 _LOSS = 0.30
 _SHOCK_YEARS = 20

@@ -18,10 +18,12 @@ from envs.city.model import City, CityState, Flows
 from envs.city.valuation import present_value
 from experiments.facts import plots
 from experiments.facts.fact import Fact, Measure, Size, Tick
-from experiments.facts.systems import settle, sized_cities, with_migration
+from experiments.facts.systems import settle, sized_cities, strengths, with_migration
 from experiments.histories import policies
 
-_OFF, _ON, _STRONG = (0.0, 0.0, 0.0), (0.04, 0.07, 0.0), (0.10, 0.15, 0.0)
+_OFF = strengths()
+_ON = strengths(manufacturing=0.04, knowledge=0.07)
+_STRONG = strengths(manufacturing=0.10, knowledge=0.15)
 _SPREAD = 1.0
 _YEARS = 40
 _TILT = 0.05
@@ -41,7 +43,7 @@ class System:
     elasticity of land to people."""
 
     name: str
-    agglomeration: tuple[float, float, float]
+    agglomeration: tuple[float, ...]
     exchange: bool = False
     tilt: float = 0.0
     land: float = 0.0
@@ -148,16 +150,16 @@ def chosen_roads(city: City, state: CityState, size: Size, tick: Tick) -> NDArra
 
 def reference_run(size: Size, tick: Tick) -> dict[tuple[float, ...], float]:
     """Exponent of output where four times the people live on the same land, study's setting."""
-    strengths = (_OFF, _ON, _STRONG)
-    sizes = torch.tensor([1.0, 4.0] * len(strengths), dtype=torch.float64)
-    lam = torch.tensor(strengths, dtype=torch.float64).repeat_interleave(2, 0)
+    tried = (_OFF, _ON, _STRONG)
+    sizes = torch.tensor([1.0, 4.0] * len(tried), dtype=torch.float64)
+    lam = torch.tensor(tried, dtype=torch.float64).repeat_interleave(2, 0)
     city = sized_cities([0] * len(sizes), sizes, size.places, presets.STUDY, {"agglomeration": lam})
     city = with_migration(city, torch.zeros(len(sizes), dtype=torch.bool)).to(torch.float32)
     _, flows = settle(city, size.horizon(_YEARS), torch.arange(len(sizes)))
     tick()
     output = torch.log(flows.market.sales.sum((1, 2)).double()).reshape(-1, 2)
     slopes = (output[:, 1] - output[:, 0]) / np.log(4)
-    return dict(zip(strengths, slopes.tolist(), strict=True))
+    return dict(zip(tried, slopes.tolist(), strict=True))
 
 
 def fact(size: Size, tick: Tick) -> Fact:

@@ -20,7 +20,7 @@ from envs.city.measures.segregation import dissimilarity
 from envs.city.model import City, CityState
 from envs.city.panel import Panel
 from envs.city.parameters import Parameters
-from envs.city.sizes import TYPES
+from envs.city.sizes import SECTORS, TYPES
 from experiments.facts import plots
 from experiments.facts.fact import Fact, Measure, Size, Tick
 from experiments.histories import history, policies
@@ -36,8 +36,8 @@ _APART, _APART_AT_MOST = 0.05, 0.99
 _FAST = {"mobility": 0.2, "gain_v": 0.3}
 _ALIKE = {
     "efficiency": (1.0,) * TYPES,
-    "affinity_low": (1.0,) * 4,
-    "affinity_high": (1.0,) * 4,
+    "affinity_low": (1.0,) * SECTORS,
+    "affinity_high": (1.0,) * SECTORS,
     "birth_rate": (0.0,) * TYPES,
     "death_rate": (0.0,) * TYPES,
     "rise": (0.0,) * TYPES,

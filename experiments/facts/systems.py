@@ -20,9 +20,14 @@ from envs.city.cities import build, with_parameters
 from envs.city.model import City, CityState, Flows
 from envs.city.parameters import Parameters, Value
 from envs.city.shocks import no_shocks
-from envs.city.sizes import TYPES
+from envs.city.sizes import PRIVATE_NAMES, TYPES
 from envs.city.synthetic import PEOPLE_PER_DISTRICT, synthetic_panel
 from experiments.histories import Month, Rule, policies, quiet
+
+
+def strengths(**by_sector: float) -> tuple[float, ...]:
+    """Productivity-density elasticities of the private sectors; none where it is not named."""
+    return tuple(by_sector.get(name, 0.0) for name in PRIVATE_NAMES)
 
 
 def sized_cities(

@@ -72,7 +72,10 @@ def readings(found: Gains) -> list[str]:
             f"A claim that learning beats planning can rest on {_listed(bearing)}: {rule}."
         )
     if lacking:
-        lines.append(f"It cannot rest on {_listed(lacking)}.")
+        lines.append(f"It cannot rest on {_listed(lacking)} with {found.rows} futures.")
+    for gap in found.gaps:
+        if not gap.supports and gap.needed is not None:
+            lines.append(f"Under {gap.preset}, {gap.needed} futures would do.")
     for gap in found.gaps:
         if gap.reached is not None and gap.supports:
             lines.append(
@@ -126,8 +129,9 @@ def _gaps(found: Gains) -> Sheet:
     notes = (
         "Mean gains over today's policy on held-out futures, percent of income for ever. "
         "Interval: half of the 95 % interval of the gap over futures. A preset supports a claim "
-        f"that learning beats planning where its gap is at least {INTERVALS} intervals. Without "
-        "chance the clairvoyant and the plan made in advance are the same search.",
+        f"that learning beats planning where its gap is at least {INTERVALS} intervals; needed: "
+        "futures from which on it does. Without chance the clairvoyant and the plan made in "
+        "advance are the same search.",
     )
     columns = (
         "preset",
@@ -139,6 +143,7 @@ def _gaps(found: Gains) -> Sheet:
         ">interval",
         ">gap / interval",
         "supports",
+        ">needed",
     )
     return Sheet(f"Clairvoyant gap of the dynamics presets, {found.city}", columns, rows, notes)
 
@@ -153,6 +158,7 @@ def _gap(row: Gap) -> tuple[str, ...]:
         f"{row.interval:.{DIGITS}f}",
         ratio,
         "yes" if row.supports else "no",
+        "-" if row.needed is None else str(row.needed),
     )
 
 

@@ -18,6 +18,8 @@ from experiments.statistics import stats
 LEVEL = 0.95
 #: A gap must be this many evaluation intervals wide to bear a claim.
 INTERVALS = 3
+#: More futures than this nobody runs.
+MOST = 2000
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,8 @@ class Gap:
     constant, open_loop, feedback, clairvoyant: mean gains over today's policy; gap: clairvoyant
     minus open loop; interval: half of the 95 % interval of the mean gap, the least that an
     evaluation on as many futures tells apart; reached: share of the gap that feedback earned;
-    supports: whether the preset can bear a claim that learning beats planning.
+    supports: whether the preset can bear a claim that learning beats planning; needed: futures
+    from which on it can, None where there is no gap.
     """
 
     preset: str
@@ -58,6 +61,7 @@ class Gap:
     interval: float
     reached: float | None
     supports: bool
+    needed: int | None
 
 
 @dataclass(frozen=True)
@@ -135,7 +139,7 @@ def gaps(scores: dict[str, Floats], constant: dict[str, float]) -> tuple[Gap, ..
     for preset in PRESETS:
         ahead, known = scores[f"open loop, {preset}"], scores[f"clairvoyant, {preset}"]
         answer = scores.get(f"feedback, {preset}", ahead)
-        gap, _, half = spread(known - ahead)
+        gap, error, half = spread(known - ahead)
         rows.append(
             Gap(
                 preset=preset,
@@ -148,6 +152,7 @@ def gaps(scores: dict[str, Floats], constant: dict[str, float]) -> tuple[Gap, ..
                 interval=half,
                 reached=float((answer - ahead).mean()) / gap if len(ahead) > 1 and gap else None,
                 supports=gap > 0 and gap >= INTERVALS * half and len(ahead) > 1,
+                needed=needed(gap, error * sqrt(len(ahead))) if len(ahead) > 1 else None,
             )
         )
     return tuple(rows)
@@ -160,7 +165,20 @@ def spread(differences: Floats) -> tuple[float, float, float]:
     if count < 2:
         return mean, 0.0, 0.0
     error = float(differences.std(ddof=1)) / sqrt(count)
-    return mean, error, error * float(stats.t.ppf((1 + LEVEL) / 2, count - 1))
+    return mean, error, error * _reach(count)
+
+
+def needed(gap: float, deviation: float) -> int | None:
+    """Futures on which a gap of this standard deviation is ``INTERVALS`` intervals wide."""
+    for count in range(2, MOST):
+        if gap >= INTERVALS * _reach(count) * deviation / sqrt(count) and gap > 0:
+            return count
+    return None
+
+
+def _reach(count: int) -> float:
+    """Half of the 95 % interval of a mean of ``count`` values, in standard errors."""
+    return float(stats.t.ppf((1 + LEVEL) / 2, count - 1))
 
 
 def measure(

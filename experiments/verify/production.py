@@ -12,12 +12,10 @@ from envs.city.inversion import invert
 from envs.city.model import City, CityState, Flows
 from envs.city.panel import Panel
 from envs.city.parameters import Parameters
-from envs.city.sizes import PRIVATE
+from envs.city.sizes import KNOWLEDGE, PRIVATE, SECTORS
 from envs.city.synthetic import synthetic_panel
 from experiments.verify.oracle import Row
 from experiments.verify.worlds import NONE, advance, free
-
-_KNOWLEDGE = 1
 
 
 def _simple() -> Parameters:
@@ -69,8 +67,8 @@ def inversion() -> list[Row]:
     """
     p = _simple()
     panel = synthetic_panel([5], 6)
-    sectors = torch.full((1, 6, 4), NONE, dtype=torch.float64)
-    sectors[..., _KNOWLEDGE] = 1
+    sectors = torch.full((1, 6, SECTORS), NONE, dtype=torch.float64)
+    sectors[..., KNOWLEDGE] = 1
     with torch.no_grad():
         city = invert(replace(panel, sectors=sectors), p)
         f = city.fundamentals
@@ -90,8 +88,8 @@ def inversion() -> list[Row]:
     moved = torch.log(state.planning.people.sum(-1) / f.planning.people)
     crowding = p.bd.dens_weight * p.bd.eta_dens * moved
     spill = industry.spill_density(city.geography, state.industry.employed) / f.industry.spill
-    agglomeration = p.bd.agglomeration[:, _KNOWLEDGE] * torch.log(spill)
-    trade = (..., _KNOWLEDGE)
+    agglomeration = p.bd.agglomeration[:, KNOWLEDGE] * torch.log(spill)
+    trade = (..., KNOWLEDGE)
     recovered = {
         "productivity": (
             production.productivity[trade],

@@ -12,6 +12,7 @@ from envs.city.evasion import evaded_share
 from envs.city.levers import BUDGET_LINES
 from envs.city.model import City, CityState
 from envs.city.parameters import Parameters
+from envs.city.sizes import MANUFACTURING, PRIVATE
 from experiments.verify.oracle import Row
 from experiments.verify.worlds import (
     NONE,
@@ -108,7 +109,8 @@ def barro() -> list[Row]:
         "el_hours": 0.0,
         "eta_w": 0.1,
     }
-    city = with_free(line([0.0], None, one_type(1), sectors=(0.85, NONE, NONE, 0.15)), simple)
+    sectors = [0.85 if s == MANUFACTURING else NONE for s in range(PRIVATE)] + [0.15]
+    city = with_free(line([0.0], None, one_type(1), sectors=sectors), simple)
     cases = len(shares)
     start = city.initial(cases)
     live = ["fiscal", "roads", "offers", "market", "settlement"]

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from envs.city import industry
 from envs.city.model import City
+from envs.city.sizes import LOCAL
 from experiments.verify.oracle import Row
 from experiments.verify.worlds import Held, advance, bisect, line, standing, tensor, with_free
 
@@ -88,13 +89,13 @@ def shops() -> list[Row]:
     city, held = _two_zones(parameters, column["demand"])
     state = city.initial(len(cases))
     capital = state.industry.capital.clone()
-    whole = capital[..., industry.LOCAL].sum(1)
+    whole = capital[..., LOCAL].sum(1)
     split = torch.stack([column["first"], 1 - column["first"]], -1)
-    capital[..., industry.LOCAL] = whole.unsqueeze(-1) * split
+    capital[..., LOCAL] = whole.unsqueeze(-1) * split
     state = replace(state, industry=replace(state.industry, capital=capital))
     with torch.no_grad():
         end, _ = advance(city, state, 1200, held)
-    kept = end.industry.capital[..., industry.LOCAL]
+    kept = end.industry.capital[..., LOCAL]
     found = kept[:, 0] / kept.sum(-1)
     rows = [
         Row(

@@ -217,9 +217,9 @@ def worth(city: City, own: list[float], rival: list[float], **options: Any) -> T
 
 def test_mayors_who_look_after_themselves_tax_less_than_they_would_together(twins: City) -> None:
     """The tax that is best for both is not an equilibrium: each gains by going below it."""
-    taxes = [-0.8, -0.7, -0.6, -0.5, -0.4, -0.3, -0.2]
-    together = taxes[int(worth(twins, taxes, taxes).sum(-1).argmax())]
-    replies = worth(twins, taxes, [together] * len(taxes))
+    taxes = [-0.95 + 0.05 * step for step in range(13)]
+    together = taxes[int(worth(twins, taxes, taxes, mobility=2.0).sum(-1).argmax())]
+    replies = worth(twins, taxes, [together] * len(taxes), mobility=2.0)
     alone = taxes[int(replies[:, 0].argmax())]
     assert taxes[0] < together < taxes[-1]
     assert alone < together

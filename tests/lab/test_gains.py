@@ -115,6 +115,16 @@ def test_a_gap_bears_a_claim_when_it_is_three_intervals_wide(
         assert row.supports is supports
         assert row.gap == pytest.approx(np.mean(gap))
         assert row.reached == (pytest.approx(0.25) if np.mean(gap) else None)
+        assert row.needed is None if not np.mean(gap) else (row.needed <= 3) is supports
+
+
+def test_futures_needed_are_just_enough() -> None:
+    count = results.needed(0.3, 0.4)
+    assert count is not None
+    for futures, enough in ((count, True), (count - 1, False)):
+        half = results.stats.t.ppf(0.975, futures - 1) * 0.4 / np.sqrt(futures)
+        assert bool(3 * half <= 0.3) is enough
+    assert results.needed(0.0, 0.4) is None
 
 
 def test_no_plan_learns_from_a_future_that_it_is_scored_on(city: City) -> None:
@@ -159,13 +169,17 @@ def test_the_page_shows_both_tables_and_says_what_follows(found: gains.Gains) ->
     loss = replace(found.sources[1], mean=-0.2, low=-0.3, high=-0.1)
     open_ = replace(found.sources[2], mean=0.2, low=-0.1, high=0.5)
     wide = replace(found.gaps[-1], supports=True, reached=0.25)
-    lines = readings(replace(found, sources=(sure, loss, open_), gaps=(found.gaps[0], wide)))
+    narrow = replace(found.gaps[-2], supports=False, needed=44)
+    lines = readings(
+        replace(found, sources=(sure, loss, open_), gaps=(found.gaps[0], narrow, wide))
+    )
     assert lines[0].endswith("+0.200 % of income.")
     assert "a loss" in lines[1]
     assert "not told apart from nothing" in lines[2]
     assert "can rest on crisis" in lines[3]
-    assert "cannot rest on steady" in lines[4]
-    assert "25 % of the clairvoyant gap" in lines[5]
+    assert "cannot rest on steady and shocks with 2 futures" in lines[4]
+    assert lines[5] == "Under shocks, 44 futures would do."
+    assert "25 % of the clairvoyant gap" in lines[6]
 
 
 def command(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:

@@ -13,6 +13,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import networkx
 import pytest
 import yaml
 
@@ -182,6 +183,63 @@ def test_a_loader_of_pickles_is_seen(code: str) -> None:
     assert list(pickle_loads(ast.parse(code)))
 
 
+def import_graph(trees: dict[str, ast.Module]) -> networkx.DiGraph:
+    """Which module imports which, also inside functions; by full name."""
+    graph = networkx.DiGraph()
+    for name, tree in trees.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                used = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                owner = node.module or ""
+                parts = [f"{owner}.{alias.name}" for alias in node.names]
+                used = [part if part in trees else owner for part in parts]
+            else:
+                continue
+            graph.add_edges_from((name, module) for module in used if module in trees)
+    return graph
+
+
+def cycles(graph: networkx.DiGraph) -> list[list[str]]:
+    """Groups of modules that import one another, and modules that import themselves."""
+    tangled = [sorted(x) for x in networkx.strongly_connected_components(graph) if len(x) > 1]
+    return tangled + [[name] for name, _ in networkx.selfloop_edges(graph)]
+
+
+def test_no_module_imports_in_a_circle_even_late() -> None:
+    trees = {
+        ".".join(path.with_suffix("").parts).removesuffix(".__init__"): tree
+        for path, tree in sources()
+    }
+    relative = [
+        name
+        for name, tree in trees.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.level
+    ]
+    assert relative == [], "relative imports would be missed"
+    graph = import_graph(trees)
+    assert graph.has_edge("envs.registry", "envs.scenarios.city_v0")
+    assert cycles(graph) == []
+
+
+def test_a_circle_is_seen_also_through_a_function() -> None:
+    code = {"p.a": "from p import b", "p.b": "def f():\n    import p.c", "p.c": "from p.a import x"}
+    graph = import_graph({name: ast.parse(text) for name, text in code.items()})
+    assert cycles(graph) == [["p.a", "p.b", "p.c"]]
+
+
+def test_no_file_is_longer_than_four_hundred_lines() -> None:
+    folders = [REPOSITORY / name for name in (*PACKAGES, "tests")]
+    long = {
+        str(path.relative_to(REPOSITORY)): lines
+        for folder in folders
+        for path in folder.rglob("*.py")
+        if (lines := len(path.read_text(encoding="utf-8").splitlines())) > 400
+    }
+    assert long == {}
+
+
 def test_sources_name_no_folder_of_one_machine() -> None:
     private = re.compile(r"""["'](/work/|/home/|/root/|/Users/|[A-Z]:\\)""")
     found = [str(path) for path, _ in sources() if private.search((REPOSITORY / path).read_text())]
@@ -212,8 +270,9 @@ def test_hooks_use_the_tools_of_the_environment_and_no_network() -> None:
     assert all(hook["entry"].startswith(".venv/bin/") for hook in entries)
 
 
-def test_contributing_names_places_that_exist() -> None:
-    text = (REPOSITORY / "CONTRIBUTING.md").read_text()
+def test_guides_name_places_that_exist() -> None:
+    guides = ("CONTRIBUTING.md", "docs/newcomers-guide.md")
+    text = "\n".join((REPOSITORY / guide).read_text() for guide in guides)
     places = re.findall(r"`((?:envs|agents|experiments|configs|tests)/[^`<]*)", text)
     assert len(places) > 10
     assert [place for place in places if not (REPOSITORY / place).exists()] == []

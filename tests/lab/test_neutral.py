@@ -13,7 +13,7 @@ import yaml
 
 from envs import governance, priors
 from envs.city import neutrality
-from envs.city.levers import GOVERNED, LEVERS
+from envs.city.levers import LEVERS
 from envs.city.model import City
 from envs.city.valuation import probe_names
 from envs.registry import synthetic
@@ -54,7 +54,7 @@ def test_the_command_shows_every_lever_and_every_solved_value(
     assert [row["lever"] for row in content["levers"]] == list(probe_names())
     assert {row["lever"].partition("[")[0] for row in content["levers"]} | set(
         content["unprobed"]
-    ) == set(GOVERNED)
+    ) == set(LEVERS)
     assert len(content["solved"]) == len(neutrality.UNKNOWNS)
     assert len(content["constant"]["by_start"]) == 2
     assert {row["action"] for row in content["bounds"]} == {

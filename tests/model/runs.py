@@ -7,10 +7,27 @@ from collections.abc import Iterator, Mapping, Sequence
 import torch
 from torch import Tensor
 
+from envs.city import tree
 from envs.city.levers import LEVERS, Policy, baseline_policy
 from envs.city.model import City, CityState, Flows
 from envs.city.shocks import no_shocks
 
+SIGNED = {
+    "planning.perceived",
+    "planning.home_growth",
+    "planning.work_growth",
+    "industry.establishments",
+    "industry.knowledge",
+    "industry.skill",
+    "industry.tags",
+    "industry.price_export",
+    "treasury.debt",
+    "treasury.dividend",
+}
+# A lever that settles on zero may miss it by a rounding error of single precision.
+ROUNDING = {
+    f"treasury.policy.{name}": 1e-9 * (lever.high - lever.low) for name, lever in LEVERS.items()
+}
 Setting = float | Sequence[float] | Tensor
 
 
@@ -69,4 +86,15 @@ def last(
     """State and flows after ``count`` months."""
     for _, after, flows in months(city, requested, count, mode, state):
         found = after, flows
+    return found
+
+
+def wrong(state: object) -> list[str]:
+    """States that are not finite, or negative where they count something."""
+    found = []
+    for name, value in tree.leaves(state):
+        if not bool(torch.isfinite(value).all()):
+            found.append(f"{name} is not finite")
+        elif name not in SIGNED and not bool((value >= -ROUNDING.get(name, 0.0)).all()):
+            found.append(f"{name} is negative: {float(value.min()):g}")
     return found

@@ -1,4 +1,4 @@
-"""Ports live, frozen, ruled and replayed; blocks alone; how much is interaction."""
+"""Ports live, frozen, ruled and replayed; how much is interaction."""
 
 from __future__ import annotations
 
@@ -20,36 +20,6 @@ def crisis(city: City, months: int) -> list[dict[str, torch.Tensor]]:
     weather.seed(0, 3)
     weather.reset([0])
     return [weather.advance() for _ in range(months)]
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize("block", BLOCKS)
-def test_a_block_alone_on_recorded_ports_repeats_the_coupled_run(
-    nine: City, block: str, dtype: torch.dtype
-) -> None:
-    """Invariant 14 of MODEL section 13: to the bit, under a random policy and a crisis."""
-    city = nine.to(dtype)
-    requested, weather = random_policy(city, 21), crisis(city, 24)
-    whole = run(city, 24, requested, weather=weather)
-    alone = run(city, 24, requested, weather=weather, driver=Driver.alone(block, whole.flows))
-    own = [
-        dict(tree.leaves(getattr(state, block))) for state in (whole.states[-1], alone.states[-1])
-    ]
-    for name, value in own[0].items():
-        assert torch.equal(value, own[1][name]), name
-    moved = [
-        torch.equal(x, y)
-        for x, y in zip(
-            own[0].values(),
-            dict(tree.leaves(getattr(whole.states[0], block))).values(),
-            strict=True,
-        )
-    ]
-    assert not all(moved), "a block that never moves would repeat anything"
-    for other in set(BLOCKS) - {block}:
-        before = dict(tree.leaves(getattr(alone.states[0], other)))
-        for name, value in tree.leaves(getattr(alone.states[-1], other)):
-            assert torch.equal(value, before[name]), "a block that is replayed keeps its state"
 
 
 def test_everything_frozen_stands_still(nine: City) -> None:

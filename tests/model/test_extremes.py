@@ -8,42 +8,13 @@ from dataclasses import replace
 import pytest
 import torch
 
-from envs.city import tree
 from envs.city.cities import build
 from envs.city.dynamics import Dynamics
 from envs.city.indicators import city_values
 from envs.city.levers import LEVERS
 from envs.city.model import City, CityState, Flows
 from envs.city.synthetic import synthetic_panel
-from tests.model.runs import random_policy
-
-SIGNED = {
-    "planning.perceived",
-    "planning.home_growth",
-    "planning.work_growth",
-    "industry.establishments",
-    "industry.knowledge",
-    "industry.skill",
-    "industry.tags",
-    "industry.price_export",
-    "treasury.debt",
-    "treasury.dividend",
-}
-# A lever that settles on zero may miss it by a rounding error of single precision.
-ROUNDING = {
-    f"treasury.policy.{name}": 1e-9 * (lever.high - lever.low) for name, lever in LEVERS.items()
-}
-
-
-def wrong(state: object) -> list[str]:
-    """States that are not finite, or negative where they count something."""
-    found = []
-    for name, value in tree.leaves(state):
-        if not bool(torch.isfinite(value).all()):
-            found.append(f"{name} is not finite")
-        elif name not in SIGNED and not bool((value >= -ROUNDING.get(name, 0.0)).all()):
-            found.append(f"{name} is negative: {float(value.min()):g}")
-    return found
+from tests.model.runs import random_policy, wrong
 
 
 def govern(

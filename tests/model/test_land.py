@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
 import torch
 
 from envs.city.land import taken
 from envs.city.model import City
-from tests.model.runs import last, months, policy, random_policy
-
-
-@pytest.mark.parametrize("seed", [1, 2, 3])
-def test_uses_and_free_land_are_all_the_land(many: City, seed: int) -> None:
-    """Invariant 4 of MODEL section 13, under any policy; no use and no free land below zero."""
-    for _, _, flows in months(many, random_policy(many, seed), 120, "pooled"):
-        land = flows.land
-        uses = (land.homes, land.works, land.facilities, land.roads, land.free)
-        total = torch.stack(uses).sum(0)
-        torch.testing.assert_close(total, many.geography.land.expand_as(total), rtol=1e-12, atol=0)
-        assert all(bool((use > 0).all()) for use in uses)
+from tests.model.runs import last, policy
 
 
 def test_free_land_is_never_used_up() -> None:

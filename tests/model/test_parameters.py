@@ -10,12 +10,14 @@ from typing import NamedTuple
 import pytest
 
 from envs.city import parameters
-from envs.city.parameters import TABLE, Parameter
+from envs.city.parameter_table import AXES, ROWS
+from envs.city.parameters import TABLE, Parameter, by_entry, parse_values
 
 CITY = Path(parameters.__file__).parent
 #: Modules whose business is a table of numbers, each with what says where they come from.
 TABLES = {
     "parameter_table.py": "parameters, with source",
+    "kinds.py": "sectors and services: defaults of parameters",
     "levers.py": "levers, with source",
     "shocks.py": "shocks and events, assumed",
     "information.py": "published series, with source",
@@ -39,7 +41,7 @@ ALLOWED: dict[tuple[str, str], str] = {
     ("neutrality.py", "_NUDGE"): "step of finite differences",
     ("neutrality.py", "_POOR"): "when the solver takes a new Jacobian",
     ("neutrality.py", "TOLERANCE"): "when the solver stops",
-    ("minutes.py", "_CLOSE"): "when the solver stops",
+    ("minutes.py", "CLOSE"): "when the solver stops",
     ("minutes.py", "solve"): "first two trials of the solver",
     ("assignment.py", "_UNUSED"): "a path without flow, up to rounding",
     ("assignment.py", "_FIRST_THETA"): "where the solver starts",
@@ -60,6 +62,7 @@ ALLOWED: dict[tuple[str, str], str] = {
     ("treasury.py", "_LEAST"): "numerical floor",
     ("land.py", "taken"): "where a quotient is replaced by its series",
     ("welfare.py", "equally_distributed"): "where an exponent is taken for one",
+    ("geography.py", "_AS_NEAR"): "rounding of a distance",
     ("geography.py", "_SAMPLES"): "points of a straight route that are looked up",
     ("region.py", "_CLOSE"): "when two levels agree",
     ("streets.py", "_GAP"): "when the solver stops",
@@ -67,6 +70,7 @@ ALLOWED: dict[tuple[str, str], str] = {
     ("tntp.py", "write_trips"): "entries a line of the published format",
     ("lifecycle.py", "_figure"): "scales of notable changes, as in the table of indicators",
     ("valuation.py", "_KEPT"): "size of a cache",
+    ("measures/flows.py", "SEARCHES"): "runs of the solver",
     ("measures/disturbance.py", "SIZE"): "step of finite differences",
     ("measures/scaling.py", "scaling_exponent"): "a 95 % interval",
     ("measures/spatial.py", "moran"): "coefficients of the formula",
@@ -157,14 +161,75 @@ def test_a_parameter_lacks_nothing(parameter: Parameter) -> None:
         assert not parameter.source.startswith("assumed")
 
 
+def read_parameters(tree: ast.Module) -> set[str]:
+    """Parameters that a module reads: attributes of a view (``p.bd.wage``) or of a name that
+    stands for one, and names that are put together (``getattr(p.bd, f"tag_{name}")``)."""
+    views, found = {"b", "bd", "bdk"}, set()
+    names = {
+        target.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign)
+        and any(isinstance(x, ast.Attribute) and x.attr in views for x in parts_of(node.value))
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    for node in ast.walk(tree):
+        match node:
+            case ast.Attribute(value=ast.Attribute(attr=view), attr=name) if view in views:
+                found.add(name)
+            case ast.Attribute(value=ast.Name(id=owner), attr=name) if owner in names:
+                found.add(name)
+            case ast.Call(
+                func=ast.Name(id="getattr"),
+                args=[
+                    ast.Attribute(attr=view),
+                    ast.JoinedStr(values=[ast.Constant(value=start), _]),
+                ],
+            ) if view in views:
+                found |= {name for name in TABLE if name.startswith(str(start))}
+    return found
+
+
+def parts_of(value: ast.expr) -> tuple[ast.expr, ...]:
+    """What a name may stand for: the value, or either branch of a choice."""
+    return (value.body, value.orelse) if isinstance(value, ast.IfExp) else (value,)
+
+
 @pytest.mark.parametrize("parameter", TABLE.values(), ids=lambda p: p.name)
 def test_a_parameter_is_read_by_the_module_it_names(parameter: Parameter) -> None:
     tree = ast.parse((CITY / f"{parameter.block}.py").read_text(encoding="utf-8"))
-    read = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
-    assert parameter.name in read
+    assert parameter.name in read_parameters(tree)
+
+
+def test_only_what_goes_through_a_view_counts_as_read() -> None:
+    code = (
+        "def f(s, p):\n"
+        "    v = p.b if s else p.bd\n"
+        "    tags = [getattr(p.bd, f'tag_{x}') for x in s]\n"
+        "    return s.wage * p.bdk.eps * v.trust, tags, s.frequency\n"
+    )
+    tags = {name for name in TABLE if name.startswith("tag_")}
+    assert read_parameters(ast.parse(code)) == {"eps", "trust", *tags}
 
 
 def test_names_are_told_once() -> None:
-    rows = (CITY / "parameter_table.py").read_text(encoding="utf-8").count("    Parameter(\n")
-    rows += (CITY / "parameter_table.py").read_text(encoding="utf-8").count('    Parameter("')
-    assert rows == len(TABLE)
+    assert len({row.name for row in ROWS}) == len(ROWS)
+
+
+@pytest.mark.parametrize("parameter", TABLE.values(), ids=lambda p: p.name)
+def test_a_parameter_has_one_value_for_each_entry_of_its_axis(parameter: Parameter) -> None:
+    if parameter.axis:
+        assert isinstance(parameter.default, tuple)
+        assert len(parameter.default) == len(AXES[parameter.axis])
+
+
+def test_files_may_name_entries_and_leave_out_those_that_stay() -> None:
+    usual = TABLE["om_service"].default
+    assert isinstance(usual, tuple)
+    found = parse_values({"om_service": {"safety": 0.5}, "om_fee": 0.25, "eps": 4})
+    assert found["om_service"] == (*usual[:2], 0.5, *usual[3:])
+    assert found["om_fee"] == (0.25,) * len(usual)
+    assert found["eps"] == 4.0
+    assert parse_values({"om_service": by_entry("om_service", usual)}) == {"om_service": usual}
+    with pytest.raises(ValueError, match=r"om_fee has no 'parks'; unknown parameter nothing"):
+        parse_values({"om_fee": {"parks": 1.0}, "nothing": 1.0})

@@ -202,43 +202,6 @@ def test_more_capacity_is_faster_at_once_and_fills_up_later(
         assert grown[2] == pytest.approx(0.67, abs=0.1)
 
 
-@pytest.mark.parametrize("lever", ["business_tax", "income_tax"])
-def test_revenue_has_a_laffer_peak(nine: City, lever: str) -> None:
-    """Each point of tax raises less than the last, and in the long run all revenue falls."""
-    city = nine.to(torch.float32)
-    rates = (0.02, 0.1, 0.2, 0.3, 0.5, 0.7, 0.95)
-    with torch.no_grad():
-        _, flows = last(city, policy(city, {lever: rates}, len(rates)), 480)
-    own = flows.settlement.lines[lever].diff() / torch.tensor(rates).diff()
-    assert float(own[0]) > 0
-    assert bool((own.diff() < 0).all())
-    assert 0 < int(flows.settlement.revenue.argmax()) < len(rates) - 1
-
-
-def lump_sum(city: City, amount: float) -> tuple[Flows, Flows]:
-    """A month without and with ``amount`` (k$ at the default wage) for every resident."""
-    start = city.initial()
-    paid = replace(
-        start,
-        treasury=replace(
-            start.treasury,
-            policy=start.treasury.policy | policy(city, {"rebate": amount}, city.rows),
-        ),
-    )
-    (_, _, without), *_ = months(city, policy(city, {}, city.rows), 1, state=start)
-    (_, _, given), *_ = months(city, policy(city, {"rebate": amount}, city.rows), 1, state=paid)
-    return without, given
-
-
-def test_a_lump_sum_is_worth_what_it_pays(city: City) -> None:
-    """Equivalent variation by type and district, exact in decision weights."""
-    amount = 0.05
-    without, given = lump_sum(city, amount)
-    gain = without.income.disposable * (torch.exp(given.value.utility - without.value.utility) - 1)
-    money = city.fundamentals.treasury.money * amount
-    assert torch.allclose(gain, money.reshape(-1, 1, 1), rtol=1e-9)
-
-
 def test_signs_are_not_drift(nine: City) -> None:
     state, _ = last(nine, policy(nine, {}), 24)
     for (name, now), (_, then) in zip(tree.leaves(state), tree.leaves(nine.start), strict=True):

@@ -26,17 +26,6 @@ def test_the_first_year_is_a_steady_state(
         assert max(drift(city, state).values()) < 1e-7
 
 
-@pytest.mark.parametrize("mode", ["departments", "boards", "soft"])
-def test_every_budget_mode_keeps_the_steady_state(nine: City, mode: str) -> None:
-    state, _ = last(nine, {}, 24, mode)
-    assert max(drift(nine, state).values()) < 1e-6
-
-
-def test_asking_for_todays_policy_is_no_policy(nine: City) -> None:
-    state, _ = last(nine, policy(nine, {}), 24, "pooled")
-    assert max(drift(nine, state).values()) < 1e-7
-
-
 def test_drift_sees_a_small_change_of_any_kind(nine: City) -> None:
     state, _ = last(nine, policy(nine, {"income_tax": 0.051}), 24, "pooled")
     found = drift(nine, state)

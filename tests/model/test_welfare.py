@@ -89,16 +89,6 @@ def given_to_all(city: City, amount: float) -> tuple[Flows, Flows]:
     return before, after
 
 
-@pytest.mark.parametrize("amount", [-0.02, 0.001, 0.1])
-def test_a_lump_sum_is_worth_itself_to_every_type_in_every_district(
-    city: City, amount: float
-) -> None:
-    before, after = given_to_all(city, amount)
-    money = amount * float(city.fundamentals.treasury.money)
-    gain = before.income.disposable * torch.expm1(after.value.utility - before.value.utility)
-    assert torch.allclose(gain, torch.full_like(gain, money), rtol=1e-8)
-
-
 @pytest.mark.parametrize("weights", WEIGHTS)
 def test_measures_value_a_small_lump_sum_at_what_it_pays(city: City, weights: str) -> None:
     """By type, district and in total; experienced weights add what trips cost, under 5 %."""
