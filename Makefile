@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 RUN_STAMP := $(VENV)/.installed
 TEST_STAMP := $(VENV)/.installed-test
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+# Tested without what they would bring along for worlds and displays of their own.
+BARE := benchmarl momaland tqdm
 SOURCES := envs agents experiments configs tests
 
 .PHONY: help demo test bench tables lint format clean distclean
@@ -55,6 +57,7 @@ $(RUN_STAMP): pyproject.toml constraints.txt | $(BIN)/python
 $(TEST_STAMP): pyproject.toml constraints.txt | $(BIN)/python
 	@echo "installing into $(VENV), a minute or two the first time"
 	$(PIP) install -qq -c constraints.txt -e '.[test,dev]'
+	$(PIP) install -qq -c constraints.txt --no-deps $(BARE)
 	@touch $(RUN_STAMP) $@
 
 # The first interpreter that is new enough; an environment without pip is made again.

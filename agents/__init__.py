@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 import configs
-from agents.files import KINDS, PolicyError, provenance, save
+from agents.files import KINDS, PolicyError, fingerprint, provenance, save
 from agents.files import load_policy as load
 from agents.network import NetworkPolicy
 from agents.plan import Plan
@@ -16,17 +16,22 @@ from agents.policy import GroupLike, Policy, Space, mismatches, spaces_of
 from agents.ppo_settings import TRAINING_SEEDS
 from agents.rules import RULES
 from agents.schema import SettingsError, read
+from agents.stochastic import DeterministicError, Stochastic, behaviour
 
 __all__ = [
     "KINDS",
     "RULES",
     "TRAINING_SEEDS",
+    "DeterministicError",
     "NetworkPolicy",
     "Plan",
     "Policy",
     "PolicyError",
     "SettingsError",
     "Space",
+    "Stochastic",
+    "behaviour",
+    "fingerprint",
     "load",
     "mismatches",
     "provenance",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -82,6 +83,18 @@ def save(policy: Policy, folder: str | Path, provenance: Mapping[str, Any] | Non
     write_atomic(folder / "weights.safetensors", packed)
     write_atomic(folder / "policy.json", (json.dumps(card, indent=2) + "\n").encode())
     return folder
+
+
+def fingerprint(policy: Policy) -> str:
+    """SHA-256 over everything that decides what a policy does: kind, spaces, settings, weights."""
+    plain = {"kind": policy.kind, "settings": policy.settings()}
+    spaces = [dataclasses.asdict(space) for space in policy.spaces]
+    text = json.dumps(plain | {"spaces": spaces}, sort_keys=True)
+    digest = hashlib.sha256(text.encode())
+    for name, tensor in sorted(policy.weights().items()):
+        digest.update(name.encode())
+        digest.update(pack({name: tensor.detach().cpu().contiguous()}))
+    return digest.hexdigest()
 
 
 def load_policy(folder: str | Path) -> Policy:

@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from agents.policy import BasePolicy, GroupLike, Space, Tensors
 from agents.schema import Between, OneOf
+from agents.stochastic import Decision, gaussian, gaussian_log_probability
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"tanh": torch.tanh, "relu": torch.relu}
 Width = Annotated[int, Between(1, 100_000)]
@@ -72,12 +73,39 @@ class NetworkPolicy(BasePolicy):
             for index, space in enumerate(self.spaces)
         }
 
+    def decide(self, observations: Tensors, generator: torch.Generator) -> dict[str, Decision]:
+        """See `agents.stochastic.Stochastic`."""
+        means = self._means(observations)
+        return {name: gaussian(mean, self._spread(mean), generator) for name, mean in means.items()}
+
+    def log_probability(self, observations: Tensors, drawn: Tensors) -> dict[str, Tensor]:
+        """See `agents.stochastic.Stochastic`."""
+        return {
+            name: gaussian_log_probability(drawn[name], mean, self._spread(mean))
+            for name, mean in self._means(observations).items()
+        }
+
+    def _means(self, observations: Tensors) -> dict[str, Tensor]:
+        """Mean of each group's draws [B, n, A], not clipped."""
+        return {
+            space.name: self._group_mean(index, observations[space.name])[
+                ..., : len(space.action_names)
+            ]
+            for index, space in enumerate(self.spaces)
+        }
+
+    def _spread(self, mean: Tensor) -> Tensor:
+        return self.tensors["log_std"].to(mean).exp()[: mean.shape[-1]]
+
     def _act(self, index: int, space: Space, observed: Tensor, deterministic: bool) -> Tensor:
-        rows = self._pad(index, observed.to(torch.float32))
-        mean = self._mean(self._standardise(rows))
+        mean = self._group_mean(index, observed)
         if not deterministic:
             mean = mean + torch.randn_like(mean) * self.tensors["log_std"].to(mean).exp()
         return mean[..., : len(space.action_names)].clamp(-1.0, 1.0).to(observed.dtype)
+
+    def _group_mean(self, index: int, observed: Tensor) -> Tensor:
+        rows = self._pad(index, observed.to(torch.float32))
+        return self._mean(self._standardise(rows))
 
     def _pad(self, index: int, observed: Tensor) -> Tensor:
         padded = functional.pad(observed, (0, self.options.observation_size - observed.shape[-1]))

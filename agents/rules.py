@@ -6,6 +6,7 @@ scenario, because tables in their settings say which observation drives which le
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -15,6 +16,7 @@ from torch import Tensor
 from agents.pairs import Wiring, match, wire
 from agents.policy import BasePolicy, Tensors, blank_actions
 from agents.schema import Action, Between, Fraction, Gain
+from agents.stochastic import Decision
 
 
 class StatusQuo(BasePolicy):
@@ -52,8 +54,30 @@ class Random(BasePolicy):
     def act(self, observations: Tensors, deterministic: bool = True) -> dict[str, Tensor]:
         return {space.name: self._draw(blank_actions(space, observations)) for space in self.spaces}
 
-    def _draw(self, like: Tensor) -> Tensor:
-        drawn = torch.rand(like.shape, generator=self.generator, dtype=torch.float64)
+    @property
+    def draws(self) -> bool:
+        """False where the spread leaves nothing to chance."""
+        return bool(self.options.spread > 0)
+
+    def decide(self, observations: Tensors, generator: torch.Generator) -> dict[str, Decision]:
+        """See `agents.stochastic.Stochastic`; draws from the caller's stream, not the rule's."""
+        blanks = {space.name: blank_actions(space, observations) for space in self.spaces}
+        drawn = {name: self._draw(blank, generator) for name, blank in blanks.items()}
+        chances = self.log_probability(observations, drawn)
+        return {name: Decision(levers, chances[name]) for name, levers in drawn.items()}
+
+    def log_probability(self, observations: Tensors, drawn: Tensors) -> dict[str, Tensor]:
+        """See `agents.stochastic.Stochastic`: the uniform density, nothing outside the spread."""
+        spread = float(self.options.spread)
+        return {
+            name: torch.where(levers.double().abs() <= spread, -math.log(2 * spread), -math.inf)
+            .double()
+            .sum(-1)
+            for name, levers in drawn.items()
+        }
+
+    def _draw(self, like: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        drawn = torch.rand(like.shape, generator=generator or self.generator, dtype=torch.float64)
         spread: float = self.options.spread
         return ((2.0 * drawn - 1.0) * spread).to(like)
 

@@ -123,6 +123,11 @@ class GovernanceEnv:
         self._publication = Publication(scenario, scene)
         self.reset(seed)
 
+    @property
+    def local_weight(self) -> float:
+        """Weight of a governor's own goal in its reward."""
+        return self.options.local_weight
+
     def reset(
         self, seed: int | Sequence[int] | None = None, options: Mapping[str, Any] | None = None
     ) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -145,7 +150,16 @@ class GovernanceEnv:
             for row, value in enumerate(seeds):
                 self._dynamics.seed(row, value)
                 self._publication.seed(row, value)
-        self._restart(list(range(self.num_envs)))
+        return self.restart(range(self.num_envs))
+
+    def restart(self, rows: Sequence[int]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Start new episodes in some rows, from their own streams; the others go on as they are.
+
+        Returns:
+            What ``reset`` returns, of all rows; with no rows at all, how things stand now.
+        """
+        if rows:
+            self._restart(list(rows))
         scene = self._scene()
         return self._observations(scene), {"state": self._global_state(scene)}
 
@@ -188,6 +202,7 @@ class GovernanceEnv:
         }
         costs = self.options.costs(scene)
         info = self._report(scene, monthly, flow, ended)
+        info |= {"whole": whole, "goals": local}
         observations = self._observations(scene)
         info["final_observations"] = observations
         if bool(terminated.any()):

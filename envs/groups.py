@@ -40,7 +40,9 @@ class StepResult:
     info: of the step just made, before any reset: "final_observations" (like observations,
         valid where done), "state" Tensor [B, S], "welfare" and "indicators" dict[str,
         Tensor [B]], "measures" dict[str, Tensor [B]] of the scenario's own question,
-        "welfare_by_type" Tensor [B, K], "welfare_by_district" Tensor [B, D]
+        "welfare_by_type" Tensor [B, K], "welfare_by_district" Tensor [B, D];
+        the parts of the rewards, (1 - w) whole + w goal with the governors' `local_weight` w:
+        "whole" Tensor [B], "goals" group -> Tensor [B, n]
     """
 
     observations: Mapping[str, Tensor]

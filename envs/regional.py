@@ -217,8 +217,20 @@ class RegionalEnv:
             {MAYORS: self._split(result.costs[MAYORS].squeeze(1))},
             self._split(result.terminated)[:, 0],
             self._split(result.truncated)[:, 0],
-            self._report(result.info),
+            {**self._report(result.info), "whole": whole.squeeze(-1), "goals": {MAYORS: own}},
         )
+
+    @property
+    def local_weight(self) -> float:
+        """Weight of a mayor's own city in its reward."""
+        return self.options.local_weight
+
+    def restart(self, rows: Sequence[int]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Start new episodes in some regions; the streams go on, and so do the others."""
+        members = range(self.members)
+        chosen = [row * self.members + member for row in rows for member in members]
+        seen, info = self.cities.restart(chosen)
+        return self._observed(seen), {"state": self._split(info["state"]).flatten(1)}
 
     def physical(self, actions: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Lever settings in physical units that actions ask for, ``[B, N, *lever shape]``."""

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
 import torch
+import yaml
 
 import envs
 from agents.schema import closest
 from envs.costs import COSTS, LIMITS
 from envs.registry import DEFAULT_DISTRICTS, scenarios
+from envs.scenario import build
+from experiments.checks.check import Subject
 from experiments.cities import SYNTHETIC, city_fault
 from experiments.errors import InputError
 
 Records = list[dict[str, Any]]
+#: Steps of an episode, and synthetic cities, that checks take unless told otherwise.
+STEPS, CITIES = 10, 2
 
 
 def describe(name: str, city: str) -> dict[str, Records]:
@@ -82,6 +88,35 @@ def describe(name: str, city: str) -> dict[str, Records]:
         "limits (option cost_limits)": limits,
         "options": choices,
     }
+
+
+def subject(name: str, city: str, settings: Sequence[str]) -> Subject:
+    """What `scenario check` checks: a scenario in a city, episodes of ten steps unless set.
+
+    Args:
+        settings: options of the scenario as KEY=VALUE, values as in YAML.
+
+    Raises:
+        InputError: an unknown scenario, city or option, or a bad value.
+    """
+    known = scenarios()
+    if name not in known:
+        raise InputError(f"unknown scenario {name!r}; {closest(name, known)}")
+    problems = [f"--city: {fault}"] if (fault := city_fault(city)) else []
+    problems += [f"{text}: not of the form KEY=VALUE" for text in settings if "=" not in text]
+    pairs = [text.split("=", 1) for text in settings if "=" in text]
+    options: dict[str, Any] = {key: yaml.safe_load(value) for key, value in pairs}
+    options.setdefault("months_per_step", known[name]().months_per_step)
+    try:
+        options.setdefault("horizon", STEPS * options["months_per_step"])
+        build(known[name], options)
+    except (TypeError, ValueError) as error:
+        problems.append(str(error))
+    if problems:
+        raise InputError(problems)
+    if city == SYNTHETIC:
+        options |= {"districts": DEFAULT_DISTRICTS, "cities": CITIES}
+    return Subject(name, options | {"city": city})
 
 
 def _today(env: Any) -> dict[str, dict[str, float]]:

@@ -73,6 +73,10 @@ class FakeCore:
             self._clock = np.arange(self.num_envs) % self.steps_per_episode
         return self._observations(), self._info()
 
+    def restart(self, rows: Sequence[int]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        self._restart(np.asarray(rows, dtype=int))
+        return self._observations(), self._info()
+
     def step(self, actions: Mapping[str, Tensor]) -> StepResult:
         wanted = {g.name: (self.num_envs, len(g.agents), len(g.action_names)) for g in self.groups}
         assert {name: tuple(a.shape) for name, a in actions.items()} == wanted
@@ -82,12 +86,14 @@ class FakeCore:
             "planning": torch.zeros(self.num_envs, 1, 0, dtype=self.dtype),
             "boards": torch.cat([actions["boards"].abs(), actions["boards"] ** 2], -1),
         }
-        self._level += 0.1 * actions["planning"].mean((1, 2)).numpy()
+        self._level += 0.1 * actions["planning"].detach().mean((1, 2)).numpy()
         self._signal = self._drawn(np.arange(self.num_envs))
         self._clock += 1
         done = self._clock >= self.steps_per_episode
         final = self._observations()
+        goals = {name: reward / self.local_weight for name, reward in rewards.items()}
         info = {**self._info(), "final_observations": final}
+        info |= {"whole": torch.zeros(self.num_envs, dtype=self.dtype), "goals": goals}
         self._restart(np.flatnonzero(done))
         ended, never = torch.as_tensor(done), torch.zeros(self.num_envs, dtype=torch.bool)
         terminated, truncated = (never, ended) if self._truncate else (ended, never)

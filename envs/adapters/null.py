@@ -22,6 +22,7 @@ class NullCore:
     """
 
     scenario = "null"
+    local_weight = 0.0
 
     def __init__(
         self,
@@ -76,6 +77,10 @@ class NullCore:
         """The first prebuilt observations; seed and options change nothing."""
         self._clock = 0
         return self._observations[0], {"state": self._state}
+
+    def restart(self, rows: Sequence[int]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """The observations at hand: all rows keep the one clock."""
+        return self._observations[self._clock % POOL], {"state": self._state}
 
     def step(self, actions: Mapping[str, Tensor]) -> StepResult:
         """The next prebuilt observations; all rows end together every `horizon` steps."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from envs.adapters.layout import Array, BatchedCore, to_numpy
 from envs.adapters.picture import Frame, check_render_mode
-from envs.groups import Group
+from envs.groups import Group, StepResult
 
 #: Entries of the core's info that a single view passes on, beside the costs.
 INFO_KEYS = ("welfare", "welfare_by_type", "welfare_by_district", "indicators", "measures")
@@ -36,6 +36,7 @@ class SingleStep:
 class SingleEnvironment:
     """The only row of a core with num_envs = 1, and the frame last seen.
 
+    `last_result` is the core's whole last StepResult (None before the first step).
     Raises ValueError for a core with more rows or an unknown render mode.
     """
 
@@ -48,6 +49,7 @@ class SingleEnvironment:
         self.core = core
         self.render_mode = check_render_mode(render_mode)
         self.state: Array = np.zeros(core.state_size, dtype=np.float32)
+        self.last_result: StepResult | None = None
         self._frame = Frame(core.scenario)
 
     def reset(
@@ -67,6 +69,7 @@ class SingleEnvironment:
         }
         with torch.no_grad():
             result = core.step(batch)
+        self.last_result = result
         terminated, truncated = bool(result.terminated[0]), bool(result.truncated[0])
         last = result.info["final_observations"] if terminated or truncated else result.observations
         return SingleStep(

@@ -11,6 +11,7 @@ COMMANDS = (
     "simulate",
     "train",
     "evaluate",
+    "record",
     "runs",
     "scenario",
     "city",

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from experiments.commands.output import JsonOption, check_json, emit, show
+from experiments.commands.output import JsonOption, check_json, complain, emit, show
 
 app = typer.Typer(
     help="Scenarios: who governs, what they see and which levers they hold.", no_args_is_help=True
@@ -69,6 +69,47 @@ def show_scenario(
     for title, records in found.items():
         show(_table(f"{name}: {title}", records))
     emit(found, json)
+
+
+@app.command("check")
+def check_scenario(
+    name: Annotated[str, typer.Argument(help="A scenario of `scenario list`.")],
+    settings: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[OPTION=VALUE]...", help="Options of `scenario show`."),
+    ] = None,
+    city: Annotated[
+        str, typer.Option(help="synthetic, a name of `city list`, or a package's folder.")
+    ] = "synthetic",
+    json: JsonOption = None,
+) -> None:
+    """Run every checker on a scenario: those of other libraries, and ours; exit code 1 on failure.
+
+    Episodes have ten steps unless the option horizon says otherwise. A library that is not
+    installed is reported and no failure. Scenarios of other packages are checked alike.
+
+    Example: polislab scenario check city_v0 --city london
+
+    Example: polislab scenario check districts_v0 dynamics=crisis information=0
+    """
+    import torch
+
+    from experiments import checks
+    from experiments import scenarios as worker
+    from experiments.checks.check import FAILED
+    from experiments.progress import progress
+
+    check_json(json)
+    torch.set_num_threads(1)
+    subject = worker.subject(name, city, settings or [])
+    with progress(f"checking {name}", len(checks.CHECKS), "checks") as tick:
+        records = checks.run(subject, checks.CHECKS, tick)
+    show(_table(f"{name} on {city}", records))
+    emit({"scenario": name, "city": city, "checks": records}, json)
+    failed = sum(record["result"] == FAILED for record in records)
+    if failed:
+        complain([f"{failed} of {len(records)} checks failed"])
+        raise typer.Exit(1)
 
 
 def _table(title: str, records: list[dict[str, Any]]) -> Any:

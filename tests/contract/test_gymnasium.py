@@ -10,9 +10,10 @@ import gymnasium
 import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env as gymnasium_check
-from stable_baselines3.common.env_checker import check_env as sb3_check
 
 from envs.adapters.central import make_central
+from experiments.checks import official
+from experiments.checks.check import Subject
 from tests.contract.cases import GYMNASIUM_IDS, Case
 
 
@@ -30,9 +31,11 @@ def test_gymnasium_checker(case: Case) -> None:
 
 
 def test_sb3_checker(case: Case) -> None:
-    scenario, options = case
-    env = make_central(scenario, render_mode="rgb_array", **options)
-    sb3_check(env, skip_render_check=False)
+    official.sb3_central(Subject(*case))
+
+
+def test_gymnasium_checker_of_a_scenario_without_an_id(case: Case) -> None:
+    official.gymnasium_central(Subject(*case))
 
 
 def test_an_episode_through_gymnasium(case: Case) -> None:

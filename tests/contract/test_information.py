@@ -136,7 +136,7 @@ def test_some_rows_start_anew_and_the_others_go_on(scenario: str) -> None:
     env, other = make(scenario, information=0.3), make(scenario, information=0.3)
     for each in (env, other):
         list(played(each, 2))
-    env._restart([1])
+    env.restart([1])
     one, two = env.step(actions(env, 2)), other.step(actions(other, 2))
     for name in one.observations:
         assert torch.equal(one.observations[name][0], two.observations[name][0])

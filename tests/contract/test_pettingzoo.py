@@ -2,80 +2,40 @@
 
 from __future__ import annotations
 
-import re
-import warnings
-from types import SimpleNamespace
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 import pytest
-from pettingzoo.test import (
-    api_test,
-    max_cycles_test,
-    parallel_api_test,
-    parallel_seed_test,
-    render_test,
-    seed_test,
-)
-from pettingzoo.test.state_test import state_test
 
 from envs.adapters.null import NullCore
-from envs.adapters.parallel import GovernanceParallelEnv, aec_env, parallel_env
+from envs.adapters.parallel import GovernanceParallelEnv, parallel_env
+from experiments.checks import official
+from experiments.checks.check import Subject
 from tests.contract.cases import Case
 from tests.fakes import FakeCore
 
-#: Governors differ in what they see, are named by what they govern, and see changes since the
-#: first year, which are zero in the first month.
-ALLOWED = re.compile(
-    "different observation space sizes|Observations are different shapes|<descriptor>_<number>"
-    "|(Observation|State) numpy array is all zeros"
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        official.pettingzoo_parallel,
+        official.pettingzoo_aec,
+        official.pettingzoo_seeds,
+        official.pettingzoo_max_cycles,
+        official.pettingzoo_render,
+        official.pettingzoo_state,
+    ],
 )
+def test_official_tests(case: Case, look: Callable[[Subject], None]) -> None:
+    """They may warn of nothing but what is meant."""
+    look(Subject(*case))
 
 
-@pytest.fixture(autouse=True)
-def _only_allowed_warnings():
-    """The official tests may warn of nothing but what is meant."""
-    with warnings.catch_warnings(record=True) as seen:
-        warnings.simplefilter("always")
-        yield
-    messages = [str(w.message) for w in seen if issubclass(w.category, UserWarning)]
-    assert not [m for m in messages if not ALLOWED.search(m)]
-
-
-def test_parallel_api(case: Case) -> None:
-    scenario, options = case
-    parallel_api_test(parallel_env(scenario, **options), num_cycles=25)
-
-
-def test_aec_api(case: Case) -> None:
-    scenario, options = case
-    api_test(aec_env(scenario, **options), num_cycles=25)
-
-
-def test_seeds(case: Case) -> None:
-    scenario, options = case
-    parallel_seed_test(lambda: parallel_env(scenario, **options), num_cycles=8)
-    seed_test(lambda: aec_env(scenario, **options), num_cycles=8)
-
-
-def test_max_cycles(case: Case) -> None:
-    scenario, options = case
-
-    def limited(make: Any) -> Any:
-        return lambda max_cycles: make(scenario, **{**options, "horizon": 3 * max_cycles})
-
-    max_cycles_test(SimpleNamespace(parallel_env=limited(parallel_env), env=limited(aec_env)))
-
-
-def test_render(case: Case, capsys: pytest.CaptureFixture[str]) -> None:
-    scenario, options = case
-    render_test(lambda render_mode: aec_env(scenario, render_mode=render_mode, **options))
-    assert f"{scenario}, step 1" in capsys.readouterr().out
-
-
-def test_state(case: Case) -> None:
-    scenario, options = case
-    state_test(aec_env(scenario, **options), parallel_env(scenario, **options))
+def test_people_see_the_steps(capsys: pytest.CaptureFixture[str]) -> None:
+    env = parallel_env("fake_v0", render_mode="human")
+    env.reset(seed=0)
+    env.step({agent: np.zeros(env.action_space(agent).shape) for agent in env.agents})
+    assert "fake_v0, step 1" in capsys.readouterr().out
 
 
 def test_other_seeds_give_other_episodes(case: Case) -> None:
