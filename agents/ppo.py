@@ -7,7 +7,7 @@ curriculum sets. Stable-Baselines3's own zip files hold pickles and are neither 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -49,8 +49,6 @@ class World(Protocol):
 
     @property
     def steps_per_episode(self) -> int: ...
-
-    def set_realism(self, values: Mapping[str, float]) -> None: ...
 
 
 class _Watch(BaseCallback):
@@ -99,7 +97,7 @@ class PPOLearner:
         self.segments = Segments.of(settings, world.steps_per_episode, seed)
         self.rollout_steps = self.segments.rollout_steps
         self.discount = settings.monthly_discount**world.months_per_step
-        self.world, self.curriculum = world, settings.curriculum.schedule()
+        self.world = world
         self.moments: VecNormalize | None = None
         if settings.standardise:
             self.moments = VecNormalize(
@@ -144,9 +142,7 @@ class PPOLearner:
         model, env = self.model, self.model.get_env()
         assert env is not None
         rollouts = self.segments.rollouts_of(segment)
-        realism = self.curriculum.at(segment / self.segments.count)
-        if realism:
-            self.world.set_realism(realism)
+        met = self.segments.meet(self.world, segment)
         set_random_seed(self.segments.seed_of(segment))
         env.seed(self.segments.seed_of(segment))
         model.num_timesteps = rollouts.start * self.rollout_steps * env.num_envs
@@ -157,7 +153,6 @@ class PPOLearner:
             model._update_current_progress_remaining(rollout, self.segments.rollouts)
             model.collect_rollouts(env, callback, model.rollout_buffer, self.rollout_steps)
             model.train()
-            met = {f"realism/{name}": value for name, value in realism.items()}
             yield self._metrics(rollout + 1, watch.mean_welfare()) | met
 
     def _metrics(self, rollout: int, welfare: float) -> dict[str, float]:

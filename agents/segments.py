@@ -13,7 +13,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import torch
 from safetensors.torch import load_file
@@ -22,7 +22,8 @@ from torch import Tensor
 
 from agents.files import write_atomic
 from agents.policy import Policy
-from agents.ppo_settings import training_seed
+from agents.ppo_settings import CurriculumSettings, training_seed
+from envs.curriculum import Curriculum
 
 INDEX = "checkpoint.json"
 
@@ -42,13 +43,23 @@ class Pace(Protocol):
     @property
     def rollouts_per_segment(self) -> int: ...
 
+    @property
+    def curriculum(self) -> CurriculumSettings: ...
+
+
+class Switched(Protocol):
+    """A world with switches of realism."""
+
+    def set_realism(self, values: Mapping[str, float]) -> None: ...
+
 
 @dataclass(frozen=True)
 class Segments:
     """How a run is cut.
 
     seed: of the run; num_envs: rows; rollout_steps: environment steps of a row in a rollout;
-    rollouts_per_segment: rollouts between two checkpoints; count: number of segments.
+    rollouts_per_segment: rollouts between two checkpoints; count: number of segments;
+    curriculum: switches of realism over training.
     """
 
     seed: int
@@ -56,6 +67,7 @@ class Segments:
     rollout_steps: int
     rollouts_per_segment: int
     count: int
+    curriculum: Curriculum
 
     @classmethod
     def of(cls, pace: Pace, steps_per_episode: int, seed: int) -> Segments:
@@ -63,7 +75,12 @@ class Segments:
         steps = pace.episodes_per_rollout * steps_per_episode
         each = pace.num_envs * steps * pace.rollouts_per_segment
         return cls(
-            seed, pace.num_envs, steps, pace.rollouts_per_segment, math.ceil(pace.env_steps / each)
+            seed=seed,
+            num_envs=pace.num_envs,
+            rollout_steps=steps,
+            rollouts_per_segment=pace.rollouts_per_segment,
+            count=math.ceil(pace.env_steps / each),
+            curriculum=pace.curriculum.schedule(),
         )
 
     @property
@@ -79,6 +96,16 @@ class Segments:
         """Numbers of a segment's rollouts."""
         first = segment * self.rollouts_per_segment
         return range(first, first + self.rollouts_per_segment)
+
+    def meet(self, world: object, segment: int) -> dict[str, float]:
+        """Set the switches of realism that a segment is to meet; the same as metrics.
+
+        They count from the world's next reset.
+        """
+        values = self.curriculum.at(segment / self.count)
+        if values:
+            cast(Switched, world).set_realism(values)
+        return {f"realism/{name}": value for name, value in values.items()}
 
 
 class Learner(Protocol):

@@ -21,7 +21,7 @@ from envs.city.dynamics import Dynamics
 from envs.city.indicators import INDICATORS, change
 from envs.city.levers import baseline_policy
 from envs.city.model import City, CityState, Flows
-from envs.city.shocks import no_shocks
+from envs.city.shocks import Shocks, no_shocks
 from envs.groups import Group, StepResult
 from envs.publication import Publication
 from envs.scenario import Scenario
@@ -157,15 +157,13 @@ class GovernanceEnv:
     def step(self, actions: Mapping[str, Tensor]) -> StepResult:
         """Govern all rows for one step with actions ``[B, n, act]`` in [-1, 1]."""
         n, on = self.num_envs, self._ground
+        self._said = self.options.say(self._within(actions))
         requested = self._requested(actions)
         shocks = self._shocks
         flow = overall = torch.zeros(n, dtype=self.dtype, device=self.device)
         monthly: list[welfare.Welfare] = []
         for month in range(self.months_per_step):
-            drawn = self._dynamics.advance()
-            shocks = tree.tree_map(
-                lambda x: x.repeat(self._every // n, *(1,) * (x.dim() - 1)), drawn
-            )
+            shocks = self._weather()
             self._state, self._flows = on.model.step(
                 self._state,
                 requested,
@@ -214,6 +212,7 @@ class GovernanceEnv:
         self._state = tree.tree_map(Tensor.detach, self._state)
         self._flows = tree.tree_map(Tensor.detach, self._flows)
         self._potential = self._potential.detach()
+        self._said = tree.tree_map(Tensor.detach, self._said)
         self._publication.detach()
 
     def _lay(self) -> None:
@@ -224,12 +223,13 @@ class GovernanceEnv:
             self.options,
             self._credit.copies,
             self._seeds,
-            self._first_row,
+            self._first_city(self._first_row),
             self.dtype,
             self.device,
         )
         self._state, self._flows = self._ground.start, self._ground.first
         self._clock = torch.zeros_like(self._clock)
+        self._said = self.options.say(self._quiet_actions())
         scene = self._scene()
         self.state_size = self._global_state(scene).shape[-1]
         self._publication = Publication(self.options, scene)
@@ -239,10 +239,10 @@ class GovernanceEnv:
     def _requested(self, actions: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Levers that are not as they are today, of the governed rows and their copies."""
         today = {name: x[: self._every - self.num_envs] for name, x in self._status_quo.items()}
-        clipped = self._clipped(actions)
+        within = self._within(actions)
         first, copied = 0, {}
         for group in self.groups:
-            raw = clipped[group.name]
+            raw = within[group.name]
             degrees = self._credit.degrees[:, first : first + group.size].to(raw)
             counted = degrees.reshape(-1, 1, group.size, 1) * raw
             copied[group.name] = torch.cat([raw, counted.flatten(0, 1)])
@@ -250,15 +250,38 @@ class GovernanceEnv:
         settings = self.options.request(copied, today)
         return {name: x for name, x in settings.items() if x is not today[name]}
 
-    def _clipped(self, actions: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def physical(self, actions: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Lever settings in physical units that actions ask for, ``[B, *lever shape]``."""
+        return self.options.request(self._within(actions), self._today)
+
+    def _within(self, actions: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Actions as they count, in [-1, 1]."""
         return {
             name: torch.as_tensor(a, dtype=self.dtype, device=self.device).clamp(-1, 1)
             for name, a in actions.items()
         }
 
-    def physical(self, actions: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Lever settings in physical units that actions ask for, ``[B, *lever shape]``."""
-        return self.options.request(self._clipped(actions), self._today)
+    def _quiet_actions(self) -> dict[str, Tensor]:
+        """Actions that leave everything as it is and say nothing."""
+        return {
+            group.name: torch.zeros(
+                (self.num_envs, group.size, len(group.action_names)),
+                dtype=self.dtype,
+                device=self.device,
+            )
+            for group in self.groups
+        }
+
+    def _first_city(self, seed: int) -> int:
+        """Number of the first row's city; the others follow it, round and round."""
+        return seed
+
+    def _weather(self) -> Shocks:
+        """What the world does in a month to the governed rows, and the same to copies and twins."""
+        return tree.tree_map(
+            lambda x: x.repeat(self._every // self.num_envs, *(1,) * (x.dim() - 1)),
+            self._dynamics.advance(),
+        )
 
     def _restart(self, rows: list[int]) -> None:
         """Put rows and their twins back to the first state and draw new shocks."""
@@ -269,6 +292,7 @@ class GovernanceEnv:
             self._state, self._flows = on.start, on.first
             self._clock = torch.zeros_like(self._clock)
             self._potential = torch.zeros(n, dtype=self.dtype, device=self.device)
+            self._said = tree.tree_map(torch.zeros_like, self._said)
             return
         mask = torch.zeros(n, dtype=torch.bool, device=self.device)
         mask[rows] = True
@@ -277,6 +301,8 @@ class GovernanceEnv:
         self._flows = tree.where(every, on.first, self._flows)
         self._clock = torch.where(mask, torch.zeros_like(self._clock), self._clock)
         self._potential = torch.where(mask, torch.zeros_like(self._potential), self._potential)
+        silence = tree.tree_map(torch.zeros_like, self._said)
+        self._said = tree.where(mask, silence, self._said)
 
     def _stocks_value(self, last: bool) -> Tensor:
         """Value of the stocks of rows, copies and twins ``[2 + C, B]``, months of income."""
@@ -318,6 +344,7 @@ class GovernanceEnv:
             twin_flows=tree.tree_map(twin, self._flows),
             start=self._ground.start_values,
             elapsed=self._clock.to(self.dtype) / self.steps_per_episode,
+            said=self._said,
         )
 
     def _observations(self, scene: Scene) -> dict[str, Tensor]:
@@ -364,5 +391,6 @@ class GovernanceEnv:
             "welfare_by_type": gap([w.by_type for w in monthly]),
             "welfare_by_district": gap([w.by_district for w in monthly]),
             "indicators": {name: scene.value(name) for name in INDICATORS},
+            "measures": self.options.measures(scene, self._publication.view(scene)),
             "state": self._global_state(scene),
         }

@@ -45,7 +45,8 @@ class StepResult:
     terminated, truncated: Tensor [B] bool
     info: of the step just made, before any reset: "final_observations" (like observations,
         valid where done), "state" Tensor [B, S], "welfare" and "indicators" dict[str,
-        Tensor [B]], "welfare_by_type" Tensor [B, K], "welfare_by_district" Tensor [B, D],
+        Tensor [B]], "measures" dict[str, Tensor [B]] of the scenario's own question,
+        "welfare_by_type" Tensor [B, K], "welfare_by_district" Tensor [B, D],
         "reward_vector" group -> Tensor [B, n, R], columns named by `Group.reward_names`, and
         "set_costs" dict[str, Tensor [B]] of the scenario's `cost_sets`
     """

@@ -19,7 +19,7 @@ class Publication:
     """What the governors of a batch are told, month by month.
 
     Where the options ask for today's values there is no channel, and nothing is computed:
-    views read the scene.
+    views read the scene. Witnesses see what they live through as it is.
     """
 
     def __init__(self, options: Scenario, scene: Scene) -> None:
@@ -30,7 +30,12 @@ class Publication:
             ValueError: a figure that no series publishes.
         """
         self.start = dict(scene.start)
-        asked = self._asked(options, scene)
+        self._witnesses = options.witnesses()
+        asked = [
+            (figure, viewer)
+            for figure, viewer in self._asked(options, scene)
+            if viewer not in self._witnesses
+        ]
         self._channel: Channel | None = None
         if options.information < 1 or options.bulletin:
             figures = list(dict.fromkeys(figure for figure, _ in asked))
@@ -55,7 +60,7 @@ class Publication:
             return self.start[figure]
 
         policy = scene.state.treasury.policy
-        options.observe(View(scene.city, self.start, policy, scene.elapsed, look))
+        options.observe(View(scene.city, self.start, policy, scene.elapsed, look, said=scene.said))
         return list(asked)
 
     def seed(self, row: int, seed: int) -> None:
@@ -87,12 +92,16 @@ class Publication:
             def truth(figure: str, viewer: str, revised: bool) -> Tensor:
                 return scene.value(figure)
 
-            return View(scene.city, self.start, policy, scene.elapsed, truth)
+            return View(scene.city, self.start, policy, scene.elapsed, truth, said=scene.said)
         state, seen = self._state, dict[tuple[str, bool], Tensor]()
 
         def published(figure: str, viewer: str, revised: bool) -> Tensor:
+            if viewer in self._witnesses:
+                return scene.value(figure)
             if (viewer, revised) not in seen:
                 seen[viewer, revised] = channel.look(state, viewer, revised)
             return channel.figure(seen[viewer, revised], figure)
 
-        return View(scene.city, self.start, policy, scene.elapsed, published, shared=False)
+        return View(
+            scene.city, self.start, policy, scene.elapsed, published, shared=False, said=scene.said
+        )

@@ -14,6 +14,7 @@ from envs import presets
 from envs.city.model import City
 from envs.governance import GovernanceEnv
 from envs.loading import load_city
+from envs.regional import RegionalEnv, RegionalScenario
 from envs.scenario import Scenario
 from envs.scenario import build as build_scenario
 from envs.scenarios import ENTRY_POINTS, SCENARIOS
@@ -26,6 +27,7 @@ DEFAULT_CITIES = 16
 BLOCK = 10_000_000
 
 CityLike = str | os.PathLike[str] | City
+Environment = GovernanceEnv | RegionalEnv
 
 
 def scenarios() -> dict[str, type[Scenario]]:
@@ -77,8 +79,8 @@ def make(
     districts: int | None = None,
     cities: int | None = None,
     **options: Any,
-) -> GovernanceEnv:
-    """A batched environment.
+) -> Environment:
+    """A batched environment; of regions, where the scenario is a regional one.
 
     Args:
         scenario: name, see ``scenario_ids``.
@@ -102,6 +104,8 @@ def make(
         raise ValueError(f"num_envs={num_envs}: expected at least 1")
     built = build_scenario(known[scenario], options)
     calibrated = resolve(city, seed, districts, cities)
+    if isinstance(built, RegionalScenario):
+        return RegionalEnv(scenario, built, calibrated, num_envs, seed, dtype, device)
     return GovernanceEnv(scenario, built, calibrated, num_envs, seed, dtype, device)
 
 

@@ -166,6 +166,19 @@ class Scenario:
         """
         raise TypeError("a scenario defines groups, observe, request and goals")
 
+    def witnesses(self) -> tuple[str, ...]:
+        """Viewers that see figures as they are: those who live through them."""
+        return ()
+
+    def say(self, actions: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """What agents tell each other with actions in [-1, 1], by name ``[B, ...]``; words
+        change nothing in the city, and 0 is silence."""
+        return {}
+
+    def measures(self, scene: Scene, view: View) -> dict[str, Tensor]:
+        """Figures of the scenario's own question for ``StepResult.info``, ``[B]`` each."""
+        return {}
+
     def request(self, actions: Mapping[str, Tensor], policy: Policy) -> Policy:
         """Physical lever settings for raw actions in [-1, 1], starting from today's policy."""
         raise TypeError("a scenario defines groups, observe, request and goals")

@@ -13,7 +13,10 @@ from envs.city.model import City, CityState, Flows
 
 @dataclass(frozen=True)
 class Scene:
-    """What is known at the end of a step: the governed rows and their status-quo twins."""
+    """What is known at the end of a step: the governed rows and their status-quo twins.
+
+    said: what agents told each other with their last action (``Scenario.say``).
+    """
 
     city: City
     state: CityState
@@ -22,6 +25,7 @@ class Scene:
     twin_flows: Flows
     start: Mapping[str, Tensor]
     elapsed: Tensor
+    said: Mapping[str, Tensor] = field(default_factory=dict)
     _values: dict[str, Tensor] = field(default_factory=dict)
 
     def value(self, name: str) -> Tensor:

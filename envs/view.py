@@ -22,7 +22,8 @@ class View:
 
     city: as calibrated, its first year and its map; start: first-year values of figures;
     policy: levers in force; elapsed: ``[B]`` share of the episode that has passed; look: how
-    figures reach a viewer; shared: every viewer sees the same.
+    figures reach a viewer; shared: every viewer sees the same; said: what agents told each other
+    with their last action.
     """
 
     city: City
@@ -31,6 +32,7 @@ class View:
     elapsed: Tensor
     look: Look
     shared: bool = True
+    said: Mapping[str, Tensor] = field(default_factory=dict)
     _changes: dict[tuple[str, str, bool], Tensor] = field(default_factory=dict)
 
     def value(self, figure: str, viewer: str, revised: bool = False) -> Tensor:

@@ -14,7 +14,7 @@ from typing import Any
 from envs.city.dashboard import DASHBOARD
 from envs.city.dynamics import PRESETS
 from envs.city.indicators import INDICATORS
-from envs.city.levers import GOVERNORS, LEVERS
+from envs.city.levers import CITIZENS, GOVERNORS, LEVERS
 from envs.city.measures.concepts import CONCEPTS
 from envs.city.parameter_table import ASSUMED, Parameter
 from envs.city.parameters import TABLE
@@ -96,10 +96,10 @@ def _parameter(p: Parameter) -> tuple[str, ...]:
 
 
 def levers() -> Page:
-    """Every lever by its governor."""
+    """Every lever by who holds it."""
     columns = ("lever", "per", ">today", "=range", "unit", ">delay", "=kind", "counter-effect")
     found = []
-    for governor in GOVERNORS:
+    for governor in (*GOVERNORS, CITIZENS):
         held = [lever for lever in LEVERS.values() if lever.governor == governor]
         rows = [
             (

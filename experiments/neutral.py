@@ -21,10 +21,9 @@ from envs.city.levers import LEVERS, Lever
 from envs.city.model import City
 from envs.city.parameters import TABLE
 from envs.city.valuation import MONTHS, discount_factor, margins, probe_names
-from envs.governance import GovernanceEnv
 from envs.loading import load_city
 from envs.objectives import REWARD_SCALE
-from envs.registry import make
+from envs.registry import Environment, make
 from envs.twin import posterior
 from envs.twin.packages import find_city
 from experiments.cities import PRESETS, SYNTHETIC, city_fault
@@ -38,6 +37,7 @@ _REASONS = {
     "targeting": "moves no money: gives one type what it takes from another",
     "debt_target": "moves payments in time only",
     "budget_split": "not in force under one treasury",
+    "coproduction": "residents give it, no governor sets it",
 }
 #: Levers that no marginal value is worked out for, and why.
 UNPROBED: dict[str, str] = {
@@ -273,7 +273,7 @@ def steps(horizon: int) -> int:
     return horizon // 12 if horizon % 12 == 0 else horizon
 
 
-def environment(city: City, rows: int, horizon: int) -> GovernanceEnv:
+def environment(city: City, rows: int, horizon: int) -> Environment:
     """A steady city whose governors see nothing happen, with its future simulated at the end."""
     return make(
         "city_v0",
@@ -292,7 +292,7 @@ def percent(city: City, months_of_income: float) -> float:
     return 100 * months_of_income * float(1 - discount_factor(city))
 
 
-def names_of(env: GovernanceEnv) -> list[str]:
+def names_of(env: Environment) -> list[str]:
     """Every action of all governors, in order."""
     return [name for group in env.groups for name in group.action_names]
 

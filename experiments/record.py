@@ -16,7 +16,7 @@ import envs
 from agents.policy import Policy
 from agents.stochastic import Decision, Stochastic, actions_of
 from envs.adapters.minari_layout import Episode, dataset_root, name_fault, write_dataset
-from envs.governance import GovernanceEnv
+from envs.registry import Environment
 from experiments.cities import content_hash
 from experiments.config import Config
 from experiments.errors import InputError
@@ -100,7 +100,7 @@ def batches(episodes: int) -> list[int]:
 
 def rollouts(
     config: Config,
-    first: GovernanceEnv,
+    first: Environment,
     behaviour: Stochastic,
     episodes: int,
     seed: int,
@@ -119,7 +119,7 @@ def rollouts(
 
 
 def play(
-    env: GovernanceEnv,
+    env: Environment,
     behaviour: Stochastic,
     seed: int,
     noise: torch.Generator,
@@ -182,8 +182,8 @@ def _stacked(steps: list[Tensor]) -> NDArray[Any]:
     return np.asarray(torch.stack(steps, 1).cpu().numpy())
 
 
-def _environment(config: Config, rows: int, seed: int) -> GovernanceEnv:
-    env: GovernanceEnv = envs.make(config.scenario, **config.environment(rows, seed))
+def _environment(config: Config, rows: int, seed: int) -> Environment:
+    env: Environment = envs.make(config.scenario, **config.environment(rows, seed))
     return env
 
 

@@ -68,6 +68,7 @@ class PathwiseLearner:
 
     def train(self, segment: int, tick: Callable[[], None]) -> Iterator[dict[str, float]]:
         """See `agents.segments.Learner`."""
+        met = self.segments.meet(self.core, segment)
         seed: int | None = self.segments.seed_of(segment)
         generator = torch.Generator(self.core.device).manual_seed(self.segments.seed_of(segment))
         for rollout in self.segments.rollouts_of(segment):
@@ -85,6 +86,7 @@ class PathwiseLearner:
                 {"rollout": rollout + 1.0, "env_steps": float(done)}
                 | means
                 | {"train/learning_rate": rate}
+                | met
             )
 
     def _schedule(self, rollout: int) -> float:

@@ -127,6 +127,7 @@ class MultiAgentPPO:
 
     def train(self, segment: int, tick: Callable[[], None]) -> Iterator[dict[str, float]]:
         """See `agents.segments.Learner`."""
+        met = self.segments.meet(self.core, segment)
         seed: int | None = self.segments.seed_of(segment)
         generator = torch.Generator(self.core.device).manual_seed(self.segments.seed_of(segment))
         for rollout in self.segments.rollouts_of(segment):
@@ -135,7 +136,7 @@ class MultiAgentPPO:
             for _ in range(self.settings.episodes_per_rollout):
                 episodes.append(live_through(self.core, self.actors, seed, generator, tick))
                 seed = None
-            yield self._metrics(rollout, rate, episodes) | self._learn(episodes, generator)
+            yield self._metrics(rollout, rate, episodes) | self._learn(episodes, generator) | met
 
     def _schedule(self, rollout: int) -> float:
         """The learning rate falls linearly over the whole run."""

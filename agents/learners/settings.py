@@ -7,7 +7,7 @@ from typing import Annotated
 
 from agents.learners.sections import SHARING
 from agents.network import ACTIVATIONS, Width
-from agents.ppo_settings import Count
+from agents.ppo_settings import Count, CurriculumSettings
 from agents.schema import Between, Fraction, OneOf
 
 Rate = Annotated[float, Between(0.0, 1.0)]
@@ -22,6 +22,7 @@ class Experience:
     episodes_per_rollout: Annotated[int, Between(1, 100)]
     rollouts_per_segment: Annotated[int, Between(1, 10_000)]
     monthly_discount: Fraction
+    curriculum: CurriculumSettings
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from envs.adapters.picture import Frame, check_render_mode
 from envs.groups import Group, StepResult
 
 #: Entries of the core's info that a single view passes on, beside the costs.
-INFO_KEYS = ("welfare", "welfare_by_type", "welfare_by_district", "indicators")
+INFO_KEYS = ("welfare", "welfare_by_type", "welfare_by_district", "indicators", "measures")
 
 
 @dataclass(frozen=True)

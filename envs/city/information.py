@@ -105,7 +105,7 @@ SERIES: dict[str, Series] = {
         Series("labour", "industry", "city", 3, 3, 0.05, ("unemployment",), missing=0.02),
         Series("audits", "industry", "-", 12, 12, 0.20, ("evasion",), coverage=0.0, source="MODEL section 5(11): evasion shows in revenue only"),
         Series("services", "services", "district, service", 1, 2, 0.03, (*(f"quality_{name}" for name in SERVICE_NAMES), "service_load", *details.names("load_"), "staff"), missing=0.02, source=_MODEL_7),
-        Series("complaints", "services", "district", 1, 0, 0.0, ("complaints",), bias="voice", source=_MODEL_7),
+        Series("complaints", "services", "district", 1, 0, 0.0, ("complaints", "hotline"), bias="voice", source=_MODEL_7),
         Series("traffic", "infrastructure", "road", 1, 1, 0.05, ("traffic", "congestion", "commute_time"), coverage=0.4, missing=0.05, source=_MODEL_7),
         Series("transit", "infrastructure", "city", 1, 1, 0.01, ("transit_trips",), source=_MODEL_7),
         Series("roads", "infrastructure", "road", 12, 3, 0.05, ("road_condition",)),
@@ -142,6 +142,21 @@ def _complaining_in_all(c: City, s: CityState, f: Flows) -> Tensor:
     return (people * _discontent(c, s)).sum((1, 2)) / people.sum((1, 2))
 
 
+def _heard(c: City, s: CityState, f: Flows) -> Tensor:
+    """Complaints that reach the city per resident ``[B, D]``: felt, by who speaks up there.
+
+    Who speaks up is that of the first year; what changes since is the series' bias ``voice``.
+    """
+    people = c.start.planning.people
+    speaking = (people * c.parameters.bdk.voice).sum(-1) / people.sum(-1)
+    return _complaining(c, s, f) * speaking
+
+
+def _heard_in_all(c: City, s: CityState, f: Flows) -> Tensor:
+    people = f.residents.people.sum(-1)
+    return (_heard(c, s, f) * people).sum(-1) / people.sum(-1)
+
+
 def _wages(c: City, s: CityState, f: Flows) -> Tensor:
     return f.market.wages.sum(-1)
 
@@ -163,7 +178,10 @@ BULLETIN: dict[str, Indicator] = {
     )
 }
 
-FIGURES: dict[str, Indicator] = {**LIFE_CYCLE, **BULLETIN, **details.DETAILS, **INDICATORS}
+#: Complaints as the city counts them, so that places where few speak up count for less.
+HOTLINE = Indicator("hotline", "complaints per resident", -1, "services", _heard_in_all, _heard, False, 0.01)
+
+FIGURES: dict[str, Indicator] = {**LIFE_CYCLE, **BULLETIN, HOTLINE.name: HOTLINE, **details.DETAILS, **INDICATORS}
 
 
 def indicator_of(figure: str) -> Indicator:

@@ -1,4 +1,4 @@
-"""The one table of levers: governor, shape, bounds, default, delay.
+"""The one table of levers: who holds them, shape, bounds, default, delay.
 
 Spaces, delays, bounds, docs and the ledger of logged actions all read this table. Money
 levers are in units of the default wage (4 k$ a month per efficiency unit) and scale with
@@ -43,7 +43,7 @@ class Lever:
     """One instrument of a governor.
 
     Attributes:
-        name: identifier; governor: group that holds it in ``city_v0``.
+        name: identifier; governor: group that holds it in ``city_v0``, or ``CITIZENS``.
         shape: key of ``SHAPES``; low, high, default: bounds and today's setting.
         unit: unit ("x baseline" for multipliers).
         delay: share of the gap to the requested setting that takes effect each month.
@@ -51,7 +51,7 @@ class Lever:
         budget: share of the city's spending at today's setting, where it is a line of the budget.
         base: what a unit is charged on or paid for, a key of ``valuation.BASES``; "" for a line of
             the budget that is spent as a whole, and where no marginal value is worked out.
-        kind: "spending", "price", "regulation" or "finance".
+        kind: "spending", "price", "regulation", "finance" or "participation".
         counter: what works against the lever, so that it is no free lunch.
         source: origin of bounds and delay.
     """
@@ -130,6 +130,7 @@ LEVERS: dict[str, Lever] = {
         Lever("renewables", "infrastructure", "", 0.0, 3.0, 1.0, "x baseline", 1.0, "spending", "diminishing returns", budget=0.002),
         Lever("retrofit", "infrastructure", "", 0.0, 3.0, 1.0, "x baseline", 1.0, "spending", "diminishing returns", budget=0.002),
         Lever("road_toll", "infrastructure", "district", 0.0, 0.0003, 0.0, "k$/km", 0.2, "price", "trips priced off the road; detours", money=True, base="driving"),
+        Lever("coproduction", "citizens", "district,service", 0.0, 2.0, 0.0, "hours/resident/month", 1.0, "participation", "residents' own time; diminishing returns"),
     )
 }
 
@@ -138,6 +139,10 @@ FIXED = "fixed"
 BUDGET_LINES: tuple[str, ...] = (*(name for name, x in LEVERS.items() if x.budget), FIXED)
 
 GOVERNORS: tuple[str, ...] = ("planning", "industry", "services", "infrastructure")
+#: Who holds what no governor can order: residents give their time.
+CITIZENS = "citizens"
+#: What governors can set.
+GOVERNED: dict[str, Lever] = {name: x for name, x in LEVERS.items() if x.governor in GOVERNORS}
 
 Policy = dict[str, Tensor]
 

@@ -189,6 +189,7 @@ _INDUSTRY = (
     Parameter("tag_reach", 0.02, 0.002, 0.5, "-", ASSUMED, "drift of the city's tags per log of spending on talent", "tags"),
     Parameter("tag_pull", 1.0, 0, 5, "-", ASSUMED, "gain from moving in that recruiting promises a type, per unit of its match with the drift", "tags"),
     Parameter("rate_tag", 0.01, 0.002, 0.05, "1/month", ASSUMED, "gain of the drift of tags", "tags"),
+    Parameter("tag_distance", 0.25, 0.01, 10, "-", ASSUMED, "distance of the tags of two cities of a region at which a third of what one knows is of use to the other", "exchange"),
     Parameter("mutation", 0.0, 0, 1, "-", ASSUMED, "drift of tags towards sectors that pay more, per log point of pay", "tags"),
     Parameter("el_talent", 0.01, -0.1, 0.5, "-", "solved: neutral prior", "long-run productivity elasticity of knowledge services to talent policy", "tags", solved=True),
 )
@@ -217,6 +218,9 @@ _SERVICES = (
     Parameter("rate_staff", 0.1, 0.02, 0.5, "1/month", ASSUMED, "speed of hiring", "services"),
     Parameter("delta_fac", 0.04, 0.02, 0.06, "1/yr", ASSUMED, "depreciation of facilities", "services"),
     Parameter("lag_fac", 24.0, 12, 48, "months", ASSUMED, "mean building lag of facilities", "services"),
+    Parameter("co_reach", (0.2, 0.26, 0.4, 0.38), 0, 2, "share", "assumed: the first hour, given everywhere, is worth about what it costs residents", "most that residents' time adds to the capacity of a service", "services", "service"),
+    Parameter("co_half", 3.0, 0.2, 20, "hours/month", ASSUMED, "residents' time for each person served at which half of that is reached", "services"),
+    Parameter("co_time", 0.00625, 0.001, 0.05, "log points", "assumed: an hour at vot_share of the wage, 160 hours behind a monthly wage, two residents a worker", "utility lost per hour a month that a resident gives", "services"),
 )
 
 _INFRASTRUCTURE = (

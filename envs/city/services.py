@@ -70,6 +70,23 @@ def arriving(kernel: Tensor, values: Tensor) -> Tensor:
     return torch.matmul(rows, kernel).squeeze(-2).transpose(1, 2).contiguous()
 
 
+def coproduced(
+    f: ServicesFundamentals, p: Parameters, residents: Residents, hours: Tensor
+) -> Tensor:
+    """Capacity over what staff and facilities alone would have ``[B, D, H]``: 1 without help.
+
+    Residents' time raises the capacity of their district's services by ``co_reach x / (co_half
+    + x)``, with x the hours a month for each person that the services are made for: returns
+    diminish, and a few residents cannot run what serves many (form and numbers assumed).
+
+    Args:
+        hours: ``[B, D, H]`` that each resident gives a month.
+    """
+    served = f.facilities * p.bdk.utilisation / p.bdk.visits
+    given = hours * residents.people.sum(-1, keepdim=True) / served
+    return 1 + p.bdk.co_reach * given / (p.bdk.co_half + given)
+
+
 def serve(
     s: ServicesState,
     f: ServicesFundamentals,
@@ -82,6 +99,8 @@ def serve(
 ) -> ServiceUse:
     """Demand, queues, quality and access this month.
 
+    Capacity is what staff and facilities have, raised by residents' own time; that time is lost
+    to them, each hour the same share of income for every type.
     A visit is worth the same money to every type, so that targeting gains nothing in money
     and matters to a welfare that is averse to inequality (MODEL section 22.7).
     """
@@ -97,6 +116,8 @@ def serve(
     capacity = f.facilities * ces(
         s.facilities / f.facilities, s.staff / f.staff, p.bdk.w_facility, p.bdk.rho_capacity
     )
+    hours = policy["coproduction"]
+    capacity = capacity * coproduced(f, p, residents, hours)
     kernel = kernels(geography, p, roads)
     reach = within_reach(kernel, capacity).clamp_min(FLOOR)
     load = arriving(kernel, demand / reach)
@@ -122,7 +143,9 @@ def serve(
         fees=((fee * visits.squeeze(1)).unsqueeze(1) * weights).sum(-1).unsqueeze(1),
         unserved=overload.sum((1, 2)),
         education=learnt[..., EDUCATION],
-        utility=worth.sum(-1, keepdim=True) + by_type.unsqueeze(1),
+        utility=worth.sum(-1, keepdim=True)
+        + by_type.unsqueeze(1)
+        - p.bdk.co_time * hours.sum(-1, keepdim=True),
     )
 
 

@@ -13,4 +13,6 @@ SCENARIOS: dict[str, str] = {
     "industry_v0": "IndustryV0",
     "services_v0": "ServicesV0",
     "infrastructure_v0": "InfrastructureV0",
+    "participation_v0": "ParticipationV0",
+    "region_v0": "RegionV0",
 }

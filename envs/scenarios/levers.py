@@ -70,7 +70,7 @@ def settings(
         columns = raw[..., column : column + width]
         column += width
         if name in TILTED:
-            result[name] = _tilt(reach * columns[:, 0, 0], like)
+            result[name] = tilted(reach * columns[:, 0, 0], like)
             continue
         spans = {axis: raw.shape[1], **({axes_of(name)[-1]: width} if cells else {})}
         shape = [spans.get(one, 1) for one in axes_of(name)]
@@ -99,7 +99,12 @@ def in_force(levers: Sequence[str], policy: Policy, agents: int, axis: str = "")
     return torch.cat(columns, -1)
 
 
-def _tilt(tilt: Tensor, like: Tensor) -> Tensor:
+def spread(value: Tensor, like: Tensor) -> Tensor:
+    """Broadcast a city-wide setting ``[B]`` over the shape of a lever ``[B, ...]``."""
+    return value.reshape(-1, *(1,) * (like.dim() - 1)).expand_as(like)
+
+
+def tilted(tilt: Tensor, like: Tensor) -> Tensor:
     """Weights ``[B, K, ...]`` from 2^tilt for the lowest incomes to 2^-tilt for the highest."""
     level = torch.linspace(1, -1, like.shape[1], dtype=like.dtype, device=like.device)
     return (2 ** (tilt.reshape(-1, 1, 1) * level.reshape(1, -1, 1))).expand_as(like)

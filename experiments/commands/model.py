@@ -100,6 +100,7 @@ PARTS = (
     "model_measures",
     "model_coupling",
     "model_information",
+    "model_participation",
     "model_region",
     "model_credit",
     "model_gains",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from envs.city.levers import LEVERS, Lever
+from envs.city.levers import GOVERNED, LEVERS, Lever
 from envs.city.parameter_table import TABLE
 from experiments.dossier.content import LeverRow
 
@@ -71,7 +71,7 @@ def lever_rows(
     named = {_base(name) for name in settings}
     rows.extend(
         _row(name, lever.default, currency, monthly_wage)
-        for name, lever in LEVERS.items()
+        for name, lever in GOVERNED.items()
         if name not in named
     )
     return tuple(rows)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from envs import presets
 from envs.city import tree, welfare
-from envs.city.levers import LEVERS
+from envs.city.levers import GOVERNED
 from envs.city.model import City, CityState, Flows
 from envs.city.parameters import Value
 from envs.city.sizes import TYPES
@@ -75,7 +75,7 @@ def extreme(size: Size, tick: Tick) -> Values:
     bad = 0
 
     def draw() -> None:
-        for name, lever in LEVERS.items():
+        for name, lever in GOVERNED.items():
             drawn = torch.rand(policy[name].shape, generator=generator)
             policy[name] = lever.low + (lever.high - lever.low) * drawn
 

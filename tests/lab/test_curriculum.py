@@ -11,6 +11,8 @@ import pytest
 import torch
 
 import envs
+from agents import learners
+from agents.learners.settings import NATIVE
 from agents.ppo import PPOLearner
 from agents.ppo_settings import PPOSettings
 from agents.schema import SettingsError, read
@@ -65,7 +67,7 @@ def test_a_stopped_course_goes_on_to_the_same_bits(
     monkeypatch.setattr(ground, "shadow_prices", quick)
     course = {"shocks": [0.0, 1.0], "uncertainty": [0.0, 0.5]}
     whole, asked = learner(**course)
-    assert whole.segments == 4
+    assert whole.segments.count == 4
     rows = run(whole, range(4))
     assert asked == [{"shocks": s, "uncertainty": s / 2} for s in (0.0, 0.5, 1.0, 1.0)]
     assert [row["realism/shocks"] for row in rows] == [0.0, 0.5, 1.0, 1.0]
@@ -80,6 +82,20 @@ def test_a_stopped_course_goes_on_to_the_same_bits(
     plain, untouched = learner()
     run(plain, range(1))
     assert untouched == []
+
+
+@pytest.mark.parametrize("kind", ["mappo", "feedback"])
+def test_learners_that_stay_in_torch_take_the_same_course(kind: str) -> None:
+    chosen = dict(config.load([f"agent={kind}"]).resolved["agent"])
+    chosen.pop("kind")
+    chosen |= {"num_envs": 2, "env_steps": 16, "rollouts_per_segment": 1}
+    chosen["curriculum"] = chosen["curriculum"] | {"shocks": [0.0, 1.0]}
+    options = {"districts": 3, "cities": 1, "months_per_step": 1, "horizon": 2, "terminal": "tail"}
+    world = envs.make("city_v0", num_envs=2, seed=1, **options)
+    made = learners.make(read(NATIVE[kind], chosen, "agent"), world, seed=5)
+    met = [next(iter(made.train(segment, lambda: None)))["realism/shocks"] for segment in range(3)]
+    assert met == [0.0, 0.5, 1.0]
+    assert world.realism["shocks"] == 1.0
 
 
 def test_the_configuration_says_what_is_wrong() -> None:

@@ -13,7 +13,7 @@ from torch import Tensor
 import agents
 from agents.planner import Planner, PlannerSettings
 from agents.ppo import PPOLearner
-from agents.ppo_settings import PPOSettings
+from agents.ppo_settings import CurriculumSettings, PPOSettings
 from envs.adapters.sb3 import GovernanceVecEnv
 from envs.groups import Group, StepResult
 from tests.fakes import FakeCore
@@ -41,6 +41,7 @@ PPO = PPOSettings(
     entropy=0.0,
     value_weight=0.5,
     max_gradient=0.5,
+    curriculum=CurriculumSettings(0.5, None, None, None, None, None, None),
 )
 
 
