@@ -294,7 +294,7 @@ def costates(
     return tree.tree_map(lambda _: next(shadow), start)
 
 
-_PRICES: dict[tuple[int, Boundary, welfare.Measure], tuple[City, CityState]] = {}
+_PRICES: dict[tuple[int, int, Boundary, welfare.Measure], tuple[City, CityState]] = {}
 _KEPT = 32
 
 
@@ -306,10 +306,10 @@ def shadow_prices(
 ) -> CityState:
     """Co-states as months of income per unit of state.
 
-    They are computed once per city, boundary, measure and process.
+    They are computed once per city, horizon, boundary, measure and process.
     """
     edge = Boundary() if boundary is None or boundary.open else boundary.quiet
-    key = id(city), edge, measure
+    key = id(city), months, edge, measure
     known = _PRICES.get(key)
     if known is None:
         ref = welfare.reference(city)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
 
-from envs import registry
+from envs import ground, registry
+from envs.city import valuation
 from tests.contract.cases import CASES, Case
 from tests.fakes import FakeCore
 
@@ -20,6 +22,13 @@ def _fake_scenario(monkeypatch: pytest.MonkeyPatch) -> None:
         return FakeCore(**options) if scenario == "fake_v0" else real(scenario, **options)
 
     monkeypatch.setattr(registry, "make", make)
+
+
+@pytest.fixture(autouse=True)
+def _near_prices(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stocks are priced two years ahead instead of twenty: views do not depend on the prices."""
+    near = partial(valuation.shadow_prices, months=24)
+    monkeypatch.setattr(ground, "shadow_prices", near)
 
 
 @pytest.fixture(params=CASES)
