@@ -200,13 +200,18 @@ def policy_game(
 
     Args:
         policy, default: lever -> ``[1 or W, *lever shape]``. players: name -> levers; each
-            lever of the policy has one holder. value: worth ``[R]`` of policies of R rows.
+            lever that the policy moves has one holder. value: worth ``[R]`` of policies of R rows.
 
     Raises:
         ValueError: levers without a holder or with several, all in one message.
     """
     held = [name for levers in players.values() for name in levers]
-    problems = [f"lever {name!r} has no holder" for name in policy if name not in held]
+    still = [name for name in policy if name not in held]
+    problems = [
+        f"lever {name!r} has no holder"
+        for name in still
+        if bool((policy[name] != default[name]).any())
+    ]
     problems += [f"lever {name!r} has several holders" for name in policy if held.count(name) > 1]
     if problems:
         raise ValueError("; ".join(problems))
@@ -217,8 +222,10 @@ def policy_game(
         for name, setting in policy.items():
             start = default[name]
             many = degree.shape[0] // start.shape[0], *(1,) * (start.dim() - 1)
-            weight = degree[:, column[name]].reshape(-1, *many[1:])
-            joint[name] = start.repeat(many) + weight * (setting - start).repeat(many)
+            joint[name] = start.repeat(many)
+            if name not in still:
+                weight = degree[:, column[name]].reshape(-1, *many[1:])
+                joint[name] = joint[name] + weight * (setting - start).repeat(many)
         return value(joint)
 
     return worth

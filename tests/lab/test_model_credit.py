@@ -25,7 +25,7 @@ SMALL = ["districts=3", "scenario.horizon=6", "scenario.terminal=tail"]
 @pytest.fixture
 def short_tail(monkeypatch: pytest.MonkeyPatch) -> None:
     """Stocks left at the end are valued by one year instead of twenty."""
-    monkeypatch.setattr("envs.governance.TAIL_MONTHS", 12)
+    monkeypatch.setattr("envs.stocks.TAIL_MONTHS", 12)
 
 
 def run(*words: str) -> Any:

@@ -11,7 +11,7 @@ import pytest
 import torch
 import yaml
 
-from envs import governance, priors
+from envs import priors, stocks
 from envs.city import neutrality
 from envs.city.levers import LEVERS
 from envs.city.model import City
@@ -32,7 +32,7 @@ def city() -> City:
 @pytest.fixture(autouse=True)
 def _short_tail(monkeypatch: pytest.MonkeyPatch) -> None:
     """One year of future after a plan instead of twenty."""
-    monkeypatch.setattr(governance, "TAIL_MONTHS", 12)
+    monkeypatch.setattr(stocks, "TAIL_MONTHS", 12)
 
 
 def command(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:

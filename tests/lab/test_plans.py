@@ -26,7 +26,7 @@ from agents.plans.layout import live_range, settings
 from agents.plans.senses import Perfect, Published
 from agents.plans.sweep import backward, forward
 from agents.plans.world import DECISION
-from envs import governance
+from envs import stocks
 from envs.city.levers import LEVERS, baseline_policy
 from envs.city.model import City
 from envs.city.shocks import SHOCKS
@@ -141,7 +141,7 @@ def test_a_plan_is_worth_what_the_environment_says(
     city: City, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The same constant plan through the governance environment with its tail run."""
-    monkeypatch.setattr(governance, "TAIL_MONTHS", 12)
+    monkeypatch.setattr(stocks, "TAIL_MONTHS", 12)
     drawn = 0.4 * raw(3)
     drawn[:, LAYOUT.names.index("targeting")] = 0
     world = World(city, draw_futures(city, "steady", [0], 24), tail=1)
