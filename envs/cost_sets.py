@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from envs.costs import COSTS
+from envs.errors import ScenarioError
 from envs.groups import Group
 from envs.objectives import levers_of
 from envs.scenario import Scenario
@@ -41,7 +42,7 @@ def cost_sets(options: Scenario, groups: Sequence[Group]) -> tuple[CostSet, ...]
     """The sets of a scenario's option ``cost_sets``; members are agents, or groups for all theirs.
 
     Raises:
-        ValueError: unknown members, or agents of several groups; all in one message.
+        ScenarioError: unknown members, or agents of several groups; all in one message.
     """
     found, problems = [], []
     for cost, names in options.cost_sets.items():
@@ -65,7 +66,7 @@ def cost_sets(options: Scenario, groups: Sequence[Group]) -> tuple[CostSet, ...]
         budget = options.cost_budgets.get(cost, COSTS[cost].budget) * shares
         found.append(CostSet(cost, members, whole, budget))
     if problems:
-        raise ValueError("; ".join(problems))
+        raise ScenarioError("; ".join(problems))
     return tuple(found)
 
 

@@ -30,6 +30,7 @@ import torch
 from torch import Tensor
 
 from envs.city import credit
+from envs.errors import ScenarioError
 
 CREDITS = ("shared", "difference", "shapley", "aumann_shapley")
 #: Most agents between whom coalitions and paths are played through.
@@ -70,12 +71,12 @@ def scheme(name: str, agents: int) -> Scheme:
     """A method of ``CREDITS`` between some agents.
 
     Raises:
-        ValueError: too many agents for the method, saying which method would do.
+        ScenarioError: too many agents for the method, saying which method would do.
     """
     if name == "shared":
         return Scheme(torch.zeros(0, agents, dtype=torch.float64))
     if name != "difference" and agents > MOST_AGENTS:
-        raise ValueError(
+        raise ScenarioError(
             f"credit={name!r}: {agents} agents, expected at most {MOST_AGENTS}; "
             "between more, credit='difference' or 'shared'"
         )

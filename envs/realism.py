@@ -20,6 +20,7 @@ from envs.city.evasion import Dodging
 from envs.city.inversion import invert
 from envs.city.model import City, CityState
 from envs.city.parameters import Parameters
+from envs.errors import ScenarioError
 from envs.twin.ensemble import spread_around
 from envs.twin.settings import load_settings
 
@@ -114,10 +115,12 @@ def drawn(city: City, seeds: Sequence[int], uncertainty: float) -> City:
         city: one row, or one a seed; seeds: of the rows, each of which owns its stream.
 
     Raises:
-        ValueError: a fitted twin, whose rows are draws of its posterior already.
+        ScenarioError: a fitted twin, whose rows are draws of its posterior already.
     """
     if city.panel is None:
-        raise ValueError("uncertainty: the rows of a fitted twin are draws already, leave it at 0")
+        raise ScenarioError(
+            "uncertainty: the rows of a fitted twin are draws already, leave it at 0"
+        )
     settings = load_settings()
     streams = [np.random.default_rng(np.random.SeedSequence(s, spawn_key=_STREAM)) for s in seeds]
     like = city.start.treasury.debt

@@ -12,6 +12,7 @@ import torch
 
 from envs import presets
 from envs.city.model import City
+from envs.errors import ScenarioError
 from envs.governance import GovernanceEnv
 from envs.loading import load_city
 from envs.regional import RegionalEnv, RegionalScenario
@@ -34,7 +35,8 @@ def scenarios() -> dict[str, type[Scenario]]:
     """Scenarios of this package and of installed packages that offer some.
 
     Raises:
-        ValueError: what a package offers is no scenario, or takes a name of this package.
+        ScenarioError: what a package offers does not load, is no scenario, or takes a name of
+            this package; all in one message.
     """
     found: dict[str, type[Scenario]] = {
         name: getattr(import_module(f"envs.scenarios.{name}"), kind)
@@ -42,8 +44,12 @@ def scenarios() -> dict[str, type[Scenario]]:
     }
     problems = []
     for point in entry_points(group=ENTRY_POINTS):
-        offered = point.load()
         where = f"entry point {ENTRY_POINTS}: {point.name} = {point.value}"
+        try:
+            offered = point.load()
+        except Exception as error:  # whatever a package of others does when it is imported
+            problems.append(f"{where}: {type(error).__name__}: {error}")
+            continue
         if point.name in SCENARIOS:
             problems.append(f"{where}: the name is taken")
         elif not (isinstance(offered, type) and issubclass(offered, Scenario)):
@@ -51,7 +57,7 @@ def scenarios() -> dict[str, type[Scenario]]:
         else:
             found[point.name] = offered
     if problems:
-        raise ValueError("; ".join(problems))
+        raise ScenarioError("; ".join(problems))
     return found
 
 
@@ -93,6 +99,7 @@ def make(
         options: options of the scenario.
 
     Raises:
+        ScenarioError: options that do not go together, or not with this city's agents.
         ValueError: unknown scenario, or option values out of range.
         TypeError: unknown options.
         PackageError: a package with problems.

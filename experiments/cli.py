@@ -34,9 +34,21 @@ def main() -> None:
     logging.getLogger("polislab").setLevel(logging.INFO)
     try:
         app()
-    except InputError as error:
-        complain(error.problems)
+    except ValueError as error:
+        problems = _faults(error)
+        if not problems:
+            raise
+        complain(problems)
         sys.exit(2)
+
+
+def _faults(error: ValueError) -> list[str]:
+    """What people can mend, in words; nothing where the program is at fault."""
+    if isinstance(error, InputError):
+        return error.problems
+    from envs.errors import ScenarioError
+
+    return [str(error)] if isinstance(error, ScenarioError) else []
 
 
 if __name__ == "__main__":

@@ -33,6 +33,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 import configs
 from agents.schema import closest
+from envs.errors import ScenarioError
 from experiments import config
 from experiments.config import Config
 from experiments.errors import InputError
@@ -158,7 +159,8 @@ def job(
         try:
             train(config.load([], base=jobs[int(picked.job)]), command)
         except Exception as error:
-            traceback.print_exc(file=sys.stderr)
+            if not isinstance(error, ScenarioError):
+                traceback.print_exc(file=sys.stderr)
             last = str(error).strip().splitlines() or [""]
             return f"{type(error).__name__}: {last[0]}"
     return ""

@@ -27,14 +27,16 @@ def train(config: Config, command: Sequence[str]) -> tuple[Run, bool]:
 
     Raises:
         Interrupted: on Ctrl-C.
+        ScenarioError: options that the agents of this city do not allow; nothing is written.
     """
     run = run_of(config)
     torch.set_num_threads(config.settings.threads)
     if run.finished:
         return run, False
+    env = held_out(config)
     run.begin(config, command)
     try:
-        _work(config, run)
+        _work(config, run, env)
     except Interrupted:
         raise
     except KeyboardInterrupt:
@@ -46,8 +48,7 @@ def train(config: Config, command: Sequence[str]) -> tuple[Run, bool]:
     return run, True
 
 
-def _work(config: Config, run: Run) -> None:
-    env = held_out(config)
+def _work(config: Config, run: Run, env: Any) -> None:
     policy = learn(config, run, env.groups)
     agents.save(policy, run.policy, _provenance(config, run))
     write_json(run.evaluation, compare(config, env, policy))

@@ -1,12 +1,14 @@
 """One block of the city with the offices that govern it, the other blocks held or live.
 
 ``planning_v0``, ``industry_v0``, ``services_v0`` and ``infrastructure_v0`` are tables of
-offices. A new lever of the block goes to the office that holds what is left.
+offices. A new lever of the block goes to the office that holds what is left. A scenario of another
+package is such a table too, with ``goals`` of its own where indicators alone do not say them
+(``docs/researchers-hour.md``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -15,6 +17,7 @@ from torch import Tensor
 
 from envs import costs
 from envs.city.boundary import Boundary
+from envs.city.indicators import INDICATORS
 from envs.city.information import BULLETIN, DISTRICT
 from envs.city.levers import LEVERS, Policy
 from envs.city.lifecycle import figures_of
@@ -99,7 +102,21 @@ class Offices(Scenario):
     offices: ClassVar[tuple[Office, ...]]
 
     def problems(self) -> list[str]:
-        return super().problems() + self.boundary().problems()
+        found = super().problems() + self.boundary().problems()
+        mine = [lever.name for lever in LEVERS.values() if lever.governor == self.block]
+        for office in self.offices:
+            tables: tuple[tuple[str, Sequence[str], Collection[str]], ...] = (
+                ("levers", office.levers, mine),
+                ("goals", [name for name in office.goals if "{" not in name], INDICATORS),
+                ("costs", office.costs, costs.COSTS),
+            )
+            found += [
+                f"office {office.name!r}: {what}: {name!r} is unknown; known: {', '.join(known)}"
+                for what, names, known in tables
+                for name in names
+                if name not in known
+            ]
+        return found
 
     def boundary(self) -> Boundary:
         return Boundary(self.block, self.others, self.coupling)

@@ -102,7 +102,8 @@ class Comparison:
         for i, j in itertools.combinations(range(len(entries)), 2):
             found = self._improvement(entries[i], entries[j])
             table[i][j] = found
-            table[j][i] = Interval(1 - found.estimate, 1 - found.high, 1 - found.low)
+            ends = (1 - found.estimate, 1 - found.high, 1 - found.low)
+            table[j][i] = Interval(*(max(end, 0.0) for end in ends))  # rounding may pass 0
         return table
 
     @cached_property

@@ -125,3 +125,28 @@ def test_what_is_no_scenario_is_refused(installed: Path, tmp_path: Path) -> None
     assert done.returncode == 1
     assert "city_v0 = polislab_example:TollV0: the name is taken" in done.stderr
     assert "rate_v0 = json:dumps: expected a subclass of envs.scenario.Scenario" in done.stderr
+
+
+def test_a_package_that_does_not_load_is_one_message_in_every_command(tmp_path: Path) -> None:
+    info = tmp_path / "site" / "broken-1.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1\n")
+    (info / "entry_points.txt").write_text(
+        "[polislab.scenarios]\nlost_v0 = no_such_module:Lost\nrate_v0 = json:dumps\n"
+    )
+    for words in (["scenario", "list"], ["train", "--dry-run"]):
+        done = polislab(tmp_path / "site", tmp_path, *words)
+        assert done.returncode == 2, done.stderr
+        assert "Traceback" not in done.stderr
+        assert "lost_v0 = no_such_module:Lost: ModuleNotFoundError" in done.stderr
+        assert "rate_v0 = json:dumps: expected a subclass" in done.stderr
+
+
+def test_options_that_only_the_world_can_refuse_end_a_training_before_it_begins(
+    tmp_path: Path,
+) -> None:
+    words = ["train", "scenario=districts_v0", "districts=7", "experiment.evaluation.cities=2"]
+    done = polislab(tmp_path, tmp_path, *words, "agent=status_quo", "scenario.credit=shapley")
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.strip().startswith("error: credit='shapley': 7 agents, expected at most 6")
+    assert not (tmp_path / "runs").exists()
