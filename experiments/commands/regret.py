@@ -47,7 +47,8 @@ def regret(
 
     All meet the same held-out cities and shocks with and without the break. Loss: what the frozen
     policy earns less than in the same months without the break (or than the informed policy).
-    Recovered: what another earns beyond the frozen one 12 to 24 months after it, over that loss.
+    Recovered: what another earns beyond the frozen one 12 to 24 months after it, over that loss;
+    the part of that gain that is not there without the break is shown beside it.
     Runs of one configuration are one policy, their seeds drawn with the cities.
 
     Example: polislab regret pi adaptive_pi --regime evasion --plot regret.png
@@ -102,11 +103,9 @@ def _sheet(found: Regret) -> Sheet:
     rows = [
         (
             row.policy,
-            str(row.seeds),
-            *(f"{100 * x.estimate:+.3f}" for x in (row.before, row.calm, row.broken)),
-            _percent(row.own_loss),
+            *(f"{100 * x.estimate:+.3f}" for x in (row.calm, row.broken)),
+            *(_percent(x) for x in (row.gain, row.adapted)),
             _share(row.recovered),
-            _share(row.whole),
         )
         for row in found.rows
     ]
@@ -123,13 +122,11 @@ def _sheet(found: Regret) -> Sheet:
         "Regret after an unannounced regime change",
         (
             "policy",
-            ">seeds",
-            ">before",
             ">without",
             ">with break",
-            ">own loss",
+            ">gain over frozen",
+            ">of it by the break",
             ">recovered",
-            f">of {WITHIN} months",
         ),
         rows,
         told,

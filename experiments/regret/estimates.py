@@ -4,7 +4,8 @@
 one; where an informed policy is given (one that was optimised for the new regime), what it earns
 less than that one. The first includes what nobody could save, the second does not. **Recovered**:
 what another policy earns after the break beyond the frozen one, over that loss. It rewards every
-way of being better; **own loss** is what the break takes from the policy itself.
+way of being better, also in a world that stays as it is; **adapted** counts only what the policy
+wins with the break and does not win without it.
 
 Shapes: S seeds, C cities, T steps.
 """
@@ -34,8 +35,10 @@ class Row:
     """Estimates of one policy over the last ``LAST`` of ``WITHIN`` months after the break.
 
     before: mean flow in as many months before the break; calm, broken: flow without and with it;
-    own_loss: calm - broken, paired; recovered: share of the frozen policy's loss; whole: the same
-    over all ``WITHIN`` months. None where the frozen policy lost nothing for certain.
+    own_loss: calm - broken, paired; gain: what it earns with the break beyond the frozen policy;
+    adapted: that less the same without the break, so what is due to the break alone; recovered:
+    share of the frozen policy's loss; whole: the same over all ``WITHIN`` months. The last two are
+    None where the frozen policy lost nothing for certain.
     """
 
     policy: str
@@ -44,6 +47,8 @@ class Row:
     calm: Interval
     broken: Interval
     own_loss: Interval
+    gain: Interval
+    adapted: Interval
     recovered: Interval | None
     whole: Interval | None
 
@@ -112,6 +117,10 @@ def estimate(
             calm=_interval(mean(flow.calm, late)),
             broken=_interval(mean(flow.broken, late)),
             own_loss=_interval(mean(flow.calm, late) - mean(flow.broken, late)),
+            gain=difference(mean(flow.broken, late), mean(frozen.broken, late)),
+            adapted=difference(
+                mean(flow.broken - flow.calm, late), mean(frozen.broken - frozen.calm, late)
+            ),
             recovered=None if flow is frozen else recovered(flow, late),
             whole=None if flow is frozen else recovered(flow, whole),
         )

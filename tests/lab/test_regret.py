@@ -43,7 +43,19 @@ def test_recovery_is_read_in_the_second_year_after_the_break() -> None:
     assert learning.whole is not None
     assert learning.whole.estimate == pytest.approx(0.375)
     assert learning.own_loss.estimate == pytest.approx(0.1)
+    assert learning.gain.estimate == learning.adapted.estimate == pytest.approx(0.3)
     assert frozen.before.estimate == frozen.calm.estimate == pytest.approx(1.0, abs=0.1)
+
+
+def test_what_is_better_anyway_has_not_adapted() -> None:
+    """One that always earns 0.2 more gains that with the break, and none of it by the break."""
+    frozen = flow("frozen", 0.4)
+    better = Flow("better", frozen.calm + 0.2, frozen.broken + 0.2)
+    row = estimate([frozen, better], STRUCK, 3).rows[1]
+    assert row.gain.estimate == pytest.approx(0.2)
+    assert row.adapted.estimate == pytest.approx(0.0, abs=1e-12)
+    assert row.recovered is not None
+    assert row.recovered.estimate == pytest.approx(0.5)
 
 
 def test_an_informed_policy_sets_what_could_be_saved() -> None:
