@@ -12,6 +12,7 @@ from typing import Annotated
 
 from torch import Tensor
 
+from agents.gain_loop import GainLoop, MetaSettings
 from agents.policy import BasePolicy, GroupLike, Space, Tensors
 from agents.schema import Between
 
@@ -69,8 +70,44 @@ class Feedback(BasePolicy):
             )
             surprise = (observed - reference[step]) / scale
             setting = plan[period(step, steps, self.options.periods)]
-            actions[space.name] = (setting + surprise @ gains.T).clamp(-1.0, 1.0)
+            answer = surprise @ gains.T
+            answer = answer * self._scale(space.name, answer)
+            actions[space.name] = (setting + answer).clamp(-1.0, 1.0)
         return actions
+
+    def _scale(self, group: str, answer: Tensor) -> Tensor | float:
+        """What the gains behind each lever are multiplied by, for answers [B, n, A]."""
+        return 1.0
+
+
+class AdaptiveFeedback(Feedback):
+    """A feedback law whose gains follow their own success, slowly (`agents.gain_loop`).
+
+    The error of a lever is what the law as it was trained would answer: as long as it asks for
+    the same again and again its feedback is too weak, where it changes sides too strong.
+    """
+
+    kind = "adaptive_feedback"
+
+    @dataclass(frozen=True)
+    class Settings(Feedback.Settings):
+        """meta: the slow loop that scales the gains behind each lever, of each agent on its own."""
+
+        meta: MetaSettings
+
+    def __init__(
+        self, spaces: Sequence[GroupLike], settings: Settings, weights: Mapping[str, Tensor]
+    ) -> None:
+        super().__init__(spaces, settings, weights)
+        self.loops = {space.name: GainLoop(settings.meta) for space in self.spaces}
+
+    def reset(self, num_envs: int) -> None:
+        super().reset(num_envs)
+        for loop in self.loops.values():
+            loop.reset()
+
+    def _scale(self, group: str, answer: Tensor) -> Tensor:
+        return self.loops[group](answer)
 
 
 def period(step: int, steps: int, periods: int) -> int:

@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,7 +17,8 @@ from safetensors.torch import load
 from safetensors.torch import save as pack
 from torch import Tensor
 
-from agents.feedback import Feedback
+from agents.context import ContextPolicy, widened
+from agents.feedback import AdaptiveFeedback, Feedback
 from agents.network import NetworkPolicy
 from agents.networks import NetworksPolicy
 from agents.plan import Plan
@@ -28,7 +29,17 @@ from agents.schema import OneOf, SettingsError, closest, read
 FORMAT = "polislab-policy-1"
 KINDS: dict[str, type[BasePolicy]] = {
     **RULES,
-    **{kind.kind: kind for kind in (NetworkPolicy, NetworksPolicy, Feedback, Plan)},
+    **{
+        kind.kind: kind
+        for kind in (
+            NetworkPolicy,
+            NetworksPolicy,
+            ContextPolicy,
+            Feedback,
+            AdaptiveFeedback,
+            Plan,
+        )
+    },
 }
 
 
@@ -120,7 +131,9 @@ def load_policy(folder: str | Path) -> Policy:
     if not problems:
         problems = _shape_problems(kind.weight_shapes(card.spaces, settings), weights)
     if not problems and isinstance(settings, NetworkPolicy.Settings):
-        problems = _width_problems(card, settings)
+        problems = _width_problems(card.spaces, settings)
+    if not problems and isinstance(settings, ContextPolicy.Settings):
+        problems = _width_problems(widened(card.spaces, settings.half_lives), settings.network)
     if problems:
         raise PolicyError(folder, problems)
     return kind(card.spaces, settings, weights)
@@ -167,10 +180,10 @@ def _space_problems(card: Card) -> list[str]:
     return problems
 
 
-def _width_problems(card: Card, settings: NetworkPolicy.Settings) -> list[str]:
+def _width_problems(spaces: Sequence[Space], settings: NetworkPolicy.Settings) -> list[str]:
     return [
         f"policy.json: spaces: group {space.name!r} is wider than the network"
-        for space in card.spaces
+        for space in spaces
         if len(space.observation_names) > settings.observation_size
         or len(space.action_names) > settings.action_size
     ]

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import torch
 from torch import Tensor
 
+from agents.gain_loop import GainLoop, MetaSettings
 from agents.pairs import Wiring, match, wire
 from agents.policy import BasePolicy, Tensors, blank_actions
 from agents.schema import Action, Between, Fraction, Gain
@@ -178,16 +179,53 @@ class ProportionalIntegral(BasePolicy):
             error = wiring.read(observations[space.name]) - _column(
                 wiring, [pair.target for pair in pairs], blank
             )
+            answered = error * self._scale(space.name, error)
             held = self.memory.get(space.name, torch.zeros_like(error))
-            held = held + _column(wiring, [pair.integral for pair in pairs], blank) * error
+            held = held + _column(wiring, [pair.integral for pair in pairs], blank) * answered
             self.memory[space.name] = held = held.clamp(-limit, limit)
             gains = _column(wiring, [pair.proportional for pair in pairs], blank)
-            actions[space.name] = wiring.write(gains * error + held, blank)
+            actions[space.name] = wiring.write(gains * answered + held, blank)
         return actions
+
+    def _scale(self, group: str, error: Tensor) -> Tensor | float:
+        """What the gains of each match are multiplied by, for errors [B, n, P]."""
+        return 1.0
+
+
+class AdaptiveProportionalIntegral(ProportionalIntegral):
+    """PI feedback whose gains follow their own success, slowly (`agents.gain_loop`)."""
+
+    kind = "adaptive_pi"
+
+    @dataclass(frozen=True)
+    class Settings(ProportionalIntegral.Settings):
+        """meta: the slow loop that scales both gains of each pair, of each agent on its own."""
+
+        meta: MetaSettings
+
+    def __init__(self, spaces: Any, settings: Settings, weights: Any = None) -> None:
+        super().__init__(spaces, settings, weights)
+        self.loops = {space.name: GainLoop(settings.meta) for space in self.spaces}
+
+    def reset(self, num_envs: int) -> None:
+        super().reset(num_envs)
+        for loop in self.loops.values():
+            loop.reset()
+
+    def _scale(self, group: str, error: Tensor) -> Tensor:
+        return self.loops[group](error)
 
 
 RULES: dict[str, type[BasePolicy]] = {
-    rule.kind: rule for rule in (StatusQuo, Random, Uniform, Proportional, ProportionalIntegral)
+    rule.kind: rule
+    for rule in (
+        StatusQuo,
+        Random,
+        Uniform,
+        Proportional,
+        ProportionalIntegral,
+        AdaptiveProportionalIntegral,
+    )
 }
 
 

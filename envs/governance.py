@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from envs import cost_sets, credit, ground, objectives, realism, stocks
+from envs import cost_sets, credit, ground, objectives, realism, regime, report, stocks
 from envs.city import tree, welfare
 from envs.city.dynamics import Dynamics
 from envs.city.indicators import INDICATORS, change
@@ -40,7 +40,8 @@ class GovernanceEnv:
     The reward of a governor mixes its credit (``Scenario.credit``) for the discounted flow of
     overall welfare (``Scenario.objective``) against the paired status-quo twin with its own
     indicator (weight ``local_weight``), less the price of what it moved. Stocks left at the end
-    count too, by co-states or by a tail run (``Scenario.terminal``).
+    count too, by co-states or by a tail run (``Scenario.terminal``). The city may break in
+    mid-episode, unannounced (``Scenario.regime``).
 
     Governors see figures as they were published (``Publication``); rewards, costs and the
     global state are of the city as it is.
@@ -82,7 +83,7 @@ class GovernanceEnv:
         self._today = {name: x[:num_envs] for name, x in self._status_quo.items()}
         self._first_row, self._seeds = seed, [seed + row for row in range(num_envs)]
         self._next = scenario
-        self._clock = torch.zeros(num_envs, dtype=torch.long, device=self.device)
+        self._lived = torch.zeros(num_envs, dtype=torch.long, device=self.device)
         self._lay()
         like, drift = self._ground.start.planning.home_rent, self._ground.governed.drift
         self._dynamics = Dynamics(
@@ -133,8 +134,8 @@ class GovernanceEnv:
             if len(seeds) != self.num_envs:
                 raise ValueError(f"{len(seeds)} seeds for {self.num_envs} environments")
             self._seeds = seeds
-        redrawn = self.options.uncertainty > 0 and self._seeds != self._laid
-        if redrawn or self._next != self.options:
+        by_seed = self.options.uncertainty > 0 or regime.by_seed(self.options)
+        if (by_seed and self._seeds != self._laid) or self._next != self.options:
             self._lay()
         self._dynamics.strength = self.options.shocks
         if seed is not None:
@@ -164,7 +165,9 @@ class GovernanceEnv:
         monthly: list[welfare.Welfare] = []
         for month in range(self.months_per_step):
             shocks = self._weather()
-            self._state, self._flows = on.model.step(
+            model = on.model_at(self._lived)
+            self._lived = self._lived + 1
+            self._state, self._flows = model.step(
                 self._state,
                 requested,
                 shocks,
@@ -172,16 +175,15 @@ class GovernanceEnv:
                 self._every - n,
                 on.supplies(self._flows),
             )
-            self._publication.publish(on.model, self._state, self._flows)
-            now = welfare.evaluate(on.model, on.reference, self._flows)
+            self._publication.publish(model, self._state, self._flows)
+            now = welfare.evaluate(model, on.reference, self._flows)
             values = self._objective(now, on.reference).reshape(-1, n)
             weight = on.beta**month
             flow = flow + self._credit.split(values) * weight
             overall = overall + (values[0] - values[-1]) * weight
             monthly.append(now)
         self._shocks = shocks
-        self._clock = self._clock + 1
-        terminated = self._clock >= self.steps_per_episode
+        terminated = self._lived >= self.options.horizon
         beta = on.beta**self.months_per_step
         stocks_left = beta * self._stocks_value(bool(terminated.any()))
         left = self._credit.split(stocks_left)
@@ -228,7 +230,7 @@ class GovernanceEnv:
             self.device,
         )
         self._state, self._flows = self._ground.start, self._ground.first
-        self._clock = torch.zeros_like(self._clock)
+        self._lived = torch.zeros_like(self._lived)
         self._said = self.options.say(self._quiet_actions())
         scene = self._scene()
         self.state_size = self._global_state(scene).shape[-1]
@@ -290,7 +292,7 @@ class GovernanceEnv:
         on, n = self._ground, self.num_envs
         if len(rows) == n:
             self._state, self._flows = on.start, on.first
-            self._clock = torch.zeros_like(self._clock)
+            self._lived = torch.zeros_like(self._lived)
             self._potential = torch.zeros(n, dtype=self.dtype, device=self.device)
             self._said = tree.tree_map(torch.zeros_like, self._said)
             return
@@ -299,7 +301,7 @@ class GovernanceEnv:
         every = mask.repeat(self._every // n)
         self._state = tree.where(every, on.start, self._state)
         self._flows = tree.where(every, on.first, self._flows)
-        self._clock = torch.where(mask, torch.zeros_like(self._clock), self._clock)
+        self._lived = torch.where(mask, torch.zeros_like(self._lived), self._lived)
         self._potential = torch.where(mask, torch.zeros_like(self._potential), self._potential)
         silence = tree.tree_map(torch.zeros_like, self._said)
         self._said = tree.where(mask, silence, self._said)
@@ -314,7 +316,7 @@ class GovernanceEnv:
             value = none.repeat(self._every // n - 1)
         else:
             value = stocks.tail_value(
-                on.model,
+                on.model_at(self._lived),
                 self._state,
                 on.reference,
                 self._status_quo,
@@ -328,7 +330,7 @@ class GovernanceEnv:
         return torch.cat([value, none]).reshape(-1, n)
 
     def _scene(self) -> Scene:
-        n = self.num_envs
+        n, on = self.num_envs, self._ground
 
         def governed(x: Tensor) -> Tensor:
             return x[:n]
@@ -337,13 +339,13 @@ class GovernanceEnv:
             return x[-n:]
 
         return Scene(
-            city=self._ground.governed,
+            city=on.governed_at(self._lived - 1),
             state=tree.tree_map(governed, self._state),
             flows=tree.tree_map(governed, self._flows),
             twin_state=tree.tree_map(twin, self._state),
             twin_flows=tree.tree_map(twin, self._flows),
-            start=self._ground.start_values,
-            elapsed=self._clock.to(self.dtype) / self.steps_per_episode,
+            start=on.start_values,
+            elapsed=self._lived.to(self.dtype) / self.options.horizon,
             said=self._said,
         )
 
@@ -367,29 +369,10 @@ class GovernanceEnv:
         ended: Tensor,
     ) -> dict[str, Any]:
         """Un-aggregated welfare and indicators of the step, against the twin."""
-        n = self.num_envs
-
-        def gap(values: list[Tensor]) -> Tensor:
-            mean = torch.stack(values).mean(0)
-            return mean[:n] - mean[-n:]
-
-        parts: dict[str, Tensor] = {
-            "overall": flow,
-            "terminal": ended,
-        }
-        reference = self._ground.reference
-        base = reference.total / reference.people.sum(-1)
-        consumption = torch.stack([w.consumption for w in monthly])
-        people = torch.stack([w.people for w in monthly])
-        for name, aversion in welfare.ATKINSON.items():
-            equal = welfare.equally_distributed(consumption, people, aversion)
-            parts[name] = gap(list((equal / base).unbind(0)))
-        for name in welfare.POPULATION:
-            parts[name] = gap([getattr(w, name) for w in monthly])
+        found = report.against_twin(monthly, self._ground.reference, self.num_envs)
         return {
-            "welfare": parts,
-            "welfare_by_type": gap([w.by_type for w in monthly]),
-            "welfare_by_district": gap([w.by_district for w in monthly]),
+            **found,
+            "welfare": {"overall": flow, "terminal": ended, **found["welfare"]},
             "indicators": {name: scene.value(name) for name in INDICATORS},
             "measures": self.options.measures(scene, self._publication.view(scene)),
             "state": self._global_state(scene),

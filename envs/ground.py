@@ -6,13 +6,14 @@ Rows are in the order governed, copies, twins: B governed rows, C counterfactual
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from envs import objectives, realism, stocks
+from envs import regime as breaks
 from envs.city import tree, welfare
 from envs.city.boundary import Boundary
 from envs.city.indicators import first_values
@@ -29,7 +30,7 @@ class Ground:
 
     rows: B. model, start, first, reference: of all ``(2 + C) B`` rows, or one that they share.
     governed, start_values, beta: of the governed rows. prices: of stocks. boundary: what is not
-    live.
+    live. regime: what cities become in mid-episode, if anything.
     """
 
     rows: int
@@ -42,6 +43,30 @@ class Ground:
     beta: Tensor
     prices: stocks.PriceList
     boundary: Boundary
+    regime: breaks.Regime | None
+
+    def model_at(self, lived: Tensor) -> City:
+        """The city of all rows in the month after ``lived`` months ``[B]``."""
+        if self.regime is None:
+            return self.model
+        return self.regime.in_force(self.model, lived)
+
+    def governed_at(self, lived: Tensor) -> City:
+        """The same of the governed rows."""
+        model = self.model_at(lived)
+        if model is self.model:
+            return self.governed
+        rows = torch.arange(self.rows, device=lived.device)
+        return replace(self.governed, parameters=model.parameters.rows(rows))
+
+    def changed(self, change: Callable[[City], City]) -> Ground:
+        """The same first months of cities that were changed."""
+        return replace(
+            self,
+            model=change(self.model),
+            governed=change(self.governed),
+            regime=None if self.regime is None else self.regime.changed(change),
+        )
 
     def supplies(self, last: Flows) -> Mapping[str, Supply]:
         """Ports that are held in a month; ``last``: those of the month before."""
@@ -105,4 +130,5 @@ def lay(
             beta=discount_factor(model)[:rows],
             prices=stocks.price_list(known.start, prices),
             boundary=boundary,
+            regime=breaks.drawn(model, options, seeds, 2 + copies),
         )

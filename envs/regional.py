@@ -134,17 +134,17 @@ class Members(GovernanceEnv):
 
     def _migration(self) -> Tensor:
         return exchange.migration(
-            self._open, self._state, self.region.members, self.region.mobility
+            self._open.model_at(self._lived),
+            self._state,
+            self.region.members,
+            self.region.mobility,
         )
 
     def _lay(self) -> None:
         super()._lay()
-        on = self._ground
-        self._open = on.model
+        self._open = self._ground
         if self.region.closed:
-            self._ground = replace(
-                on, model=exchange.closed(on.model), governed=exchange.closed(on.governed)
-            )
+            self._ground = self._open.changed(exchange.closed)
 
     def _first_city(self, seed: int) -> int:
         return seed * self.region.members
@@ -152,9 +152,8 @@ class Members(GovernanceEnv):
     def _weather(self) -> Shocks:
         shocks = super()._weather()
         waves = 0 if self.region.closed else shocks["arrivals"]
-        reaching = exchange.spilled(
-            self._ground.model, self._state, self._flows, self.region.members, self.region.spill
-        )
+        known, region = self._ground.model_at(self._lived), self.region
+        reaching = exchange.spilled(known, self._state, self._flows, region.members, region.spill)
         return shocks | {
             "arrivals": waves + self._migration(),
             "productivity": shocks["productivity"] + reaching.unsqueeze(-1),

@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import Tensor
 
-from envs import costs
+from envs import costs, regime
 from envs.city.boundary import Boundary
 from envs.city.dynamics import PRESETS
 from envs.city.levers import LEVERS, Policy
@@ -32,6 +32,7 @@ _CHOICES: dict[str, Collection[str]] = {
     "objective": OBJECTIVES,
     "population": POPULATION,
     "credit": CREDITS,
+    "regime": regime.REGIMES,
 }
 _RANGES: dict[str, tuple[float, float]] = {
     "chance": (0, 10),
@@ -44,6 +45,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "coupling": (0, 1),
     "aversion": (0, RAWLS),
     "intervention_price": (0, 1000),
+    "regime_strength": (0, regime.STRONGEST),
 }
 
 
@@ -72,6 +74,11 @@ class Scenario:
         uncertainty: spread of parameters over that of the priors; 0 the city's own, 1 each row
             another draw (sigma .5 where the neutral prior solved them), at each seed anew.
         coupling: strength of the ports between the four blocks; 0 as in the first month.
+        regime: what breaks in mid-episode, unannounced (``envs.regime.BREAKS``), or "none".
+        regime_month: months lived before the break; 0 each row's own, from the middle half of the
+            episode.
+        regime_strength: 1 for a jump as wide as the priors, or for as much evasion again as is
+            calibrated (``evasion`` 0: from none to all of it).
         objective: what counts as welfare of the whole (``envs.city.welfare.OBJECTIVES``).
         aversion: to inequality, of the objective "atkinson".
         population: whose welfare the objective "utilitarian" counts (``welfare.POPULATION``).
@@ -103,6 +110,9 @@ class Scenario:
     shocks: float = 1.0
     uncertainty: float = 0.0
     coupling: float = 1.0
+    regime: str = "none"
+    regime_month: int = 60
+    regime_strength: float = 1.0
     objective: str = "utilitarian"
     aversion: float = 2.0
     population: str = "total"
@@ -134,6 +144,7 @@ class Scenario:
                 found.append(f"{name}={value}: expected {low:g} to {high:g}")
         if not 0 < self.reach <= 1:
             found.append(f"reach={self.reach}: expected above 0 and at most 1")
+        found += regime.problems(self)
         return found + costs.problems(self.cost_budgets, self.cost_limits, self.cost_sets)
 
     def budgets(self, names: Sequence[str]) -> tuple[float, ...]:

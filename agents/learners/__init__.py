@@ -1,15 +1,15 @@
 """Learners on the batched environment that never leave torch.
 
-`ippo`, `mappo` and `mappo_lagrangian` learn from rewards alone; `actor_critic` and `feedback`
-learn by the gradient of the differentiable model (MODEL sections 17 and 22.8). All resume to the
-same bits (`agents.segments`).
+`ippo`, `mappo`, `mappo_lagrangian` and `context` learn from rewards alone; `actor_critic`,
+`feedback` and `adaptive_feedback` learn by the gradient of the differentiable model (MODEL sections
+17 and 22.8). All resume to the same bits (`agents.segments`).
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agents.learners.settings import NATIVE, IPPOSettings, Pathwise
+from agents.learners.settings import NATIVE, ContextSettings, IPPOSettings, Pathwise
 
 if TYPE_CHECKING:
     from agents.learners.rollouts import Core
@@ -30,9 +30,12 @@ def make(settings: Experience, core: Core, seed: int) -> Learner:
     Raises:
         TypeError: settings of no learner.
     """
+    from agents.learners.context import ContextPPO
     from agents.learners.pathwise import PathwiseLearner
     from agents.learners.ppo import MultiAgentPPO
 
+    if isinstance(settings, ContextSettings):
+        return ContextPPO(settings, core, seed)
     if isinstance(settings, IPPOSettings):
         return MultiAgentPPO(settings, core, seed)
     if isinstance(settings, Pathwise):

@@ -12,10 +12,14 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from agents.feedback import Feedback, period
+from agents.feedback import AdaptiveFeedback, Feedback, period
 from agents.learners.actors import Actor, policy_of, restore, tensors_of
 from agents.learners.sections import sections
-from agents.learners.settings import ActorCriticSettings, FeedbackSettings
+from agents.learners.settings import (
+    ActorCriticSettings,
+    AdaptiveFeedbackSettings,
+    FeedbackSettings,
+)
 from agents.policy import BasePolicy
 from agents.segments import with_prefix
 from envs.groups import Group
@@ -187,8 +191,11 @@ class LinearLaw:
                 "scale": self._scale(name),
             }
             weights |= {f"{name}.{k}": v.detach().cpu().clone() for k, v in parts.items()}
-        options = Feedback.Settings(self.steps, self.settings.periods)
-        return Feedback(self.groups, options, weights)
+        steps, periods = self.steps, self.settings.periods
+        if isinstance(self.settings, AdaptiveFeedbackSettings):
+            adaptive = AdaptiveFeedback.Settings(steps, periods, self.settings.meta)
+            return AdaptiveFeedback(self.groups, adaptive, weights)
+        return Feedback(self.groups, Feedback.Settings(steps, periods), weights)
 
     def tensors(self) -> dict[str, Tensor]:
         found = {"known": self.known}

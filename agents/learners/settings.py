@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
+from agents.context import HalfLife
+from agents.gain_loop import MetaSettings
 from agents.learners.sections import SHARING
 from agents.network import ACTIVATIONS, Width
 from agents.ppo_settings import Count, CurriculumSettings
@@ -54,6 +56,14 @@ class IPPOSettings(Experience, Networks):
 @dataclass(frozen=True)
 class MAPPOSettings(IPPOSettings):
     """Multi-agent PPO: the value also knows the global state (`configs/agent/mappo.yaml`)."""
+
+
+@dataclass(frozen=True)
+class ContextSettings(MAPPOSettings):
+    """MAPPO with a memory of fixed traces (`configs/agent/context.yaml`); one network for all."""
+
+    sharing: Annotated[str, OneOf(("all",))]
+    half_lives: tuple[HalfLife, ...]
 
 
 Push = Annotated[float, Between(0.0, 1000.0)]
@@ -108,10 +118,19 @@ class FeedbackSettings(Pathwise):
     reference_rate: Fraction
 
 
+@dataclass(frozen=True)
+class AdaptiveFeedbackSettings(FeedbackSettings):
+    """The same law behind a loop that scales its gains (`configs/agent/adaptive_feedback.yaml`)."""
+
+    meta: MetaSettings
+
+
 NATIVE: dict[str, type[Experience]] = {
     "ippo": IPPOSettings,
     "mappo": MAPPOSettings,
     "mappo_lagrangian": LagrangianSettings,
+    "context": ContextSettings,
     "actor_critic": ActorCriticSettings,
     "feedback": FeedbackSettings,
+    "adaptive_feedback": AdaptiveFeedbackSettings,
 }

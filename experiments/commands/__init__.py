@@ -14,6 +14,7 @@ COMMANDS = (
     "evaluate",
     "record",
     "compare",
+    "regret",
     "results",
     "runs",
     "scenario",
