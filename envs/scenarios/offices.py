@@ -17,8 +17,8 @@ from torch import Tensor
 
 from envs import costs
 from envs.city.boundary import Boundary
-from envs.city.indicators import INDICATORS
 from envs.city.information import BULLETIN, DISTRICT
+from envs.city.information import FIGURES as EVERY
 from envs.city.levers import LEVERS, Policy
 from envs.city.lifecycle import figures_of
 from envs.city.model import City
@@ -107,7 +107,7 @@ class Offices(Scenario):
         for office in self.offices:
             tables: tuple[tuple[str, Sequence[str], Collection[str]], ...] = (
                 ("levers", office.levers, mine),
-                ("goals", [name for name in office.goals if "{" not in name], INDICATORS),
+                ("goals", [name for name in office.goals if "{" not in name], EVERY),
                 ("costs", office.costs, costs.COSTS),
             )
             found += [
