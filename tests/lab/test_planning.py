@@ -260,7 +260,7 @@ def test_the_estimate_finds_a_linear_map_and_sees_nothing_in_noise() -> None:
 
 KNOWN = ModelSettings("city_v0", "synthetic", 3, 1, {"horizon": 12, "dynamics": "steady"})
 AHEAD = replace(
-    HORIZON, months=12, every=2, period=2, first_iterations=6, iterations=1, learning_rate=0.1
+    HORIZON, months=12, every=2, period=2, first_iterations=3, iterations=1, learning_rate=0.2
 )
 
 
@@ -296,8 +296,9 @@ def test_on_a_known_quiet_city_control_comes_near_the_plan_of_its_whole_future()
         held_out=0,
         starts=1,
         plans_at_once=1,
-        iterations=7,
-        learning_rate_end=0.1,
+        iterations=4,
+        learning_rate=0.2,
+        learning_rate_end=0.2,
         monthly_discount=1.0,
     )
     plan = OpenLoop(settings, world, 0)
