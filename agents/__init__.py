@@ -14,18 +14,22 @@ from agents.files import load_policy as load
 from agents.network import NetworkPolicy
 from agents.networks import NetworksPolicy
 from agents.plan import Plan
+from agents.planning import LADDER
 from agents.policy import GroupLike, Policy, Space, mismatches, spaces_of
 from agents.ppo_settings import TRAINING_SEEDS
+from agents.predictive import ModelPredictive
 from agents.rules import RULES
 from agents.schema import SettingsError, read
 from agents.stochastic import DeterministicError, Stochastic, behaviour
 
 __all__ = [
     "KINDS",
+    "LADDER",
     "RULES",
     "TRAINING_SEEDS",
     "DeterministicError",
     "Feedback",
+    "ModelPredictive",
     "NetworkPolicy",
     "NetworksPolicy",
     "Plan",

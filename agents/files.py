@@ -23,23 +23,23 @@ from agents.network import NetworkPolicy
 from agents.networks import NetworksPolicy
 from agents.plan import Plan
 from agents.policy import BasePolicy, Policy, Space
+from agents.predictive import ModelPredictive
 from agents.rules import RULES
 from agents.schema import OneOf, SettingsError, closest, read
 
 FORMAT = "polislab-policy-1"
+_KINDS = (
+    NetworkPolicy,
+    NetworksPolicy,
+    ContextPolicy,
+    Feedback,
+    AdaptiveFeedback,
+    Plan,
+    ModelPredictive,
+)
 KINDS: dict[str, type[BasePolicy]] = {
     **RULES,
-    **{
-        kind.kind: kind
-        for kind in (
-            NetworkPolicy,
-            NetworksPolicy,
-            ContextPolicy,
-            Feedback,
-            AdaptiveFeedback,
-            Plan,
-        )
-    },
+    **{kind.kind: kind for kind in _KINDS},
 }
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from inspect import unwrap
+from pathlib import Path
 from typing import Annotated, Any
 
 import torch
@@ -17,6 +18,16 @@ from torch import Tensor
 from agents.plan import Plan
 from agents.ppo_settings import training_seed
 from agents.schema import Between, Fraction
+from agents.segments import (
+    Segments,
+    optimiser_tensors,
+    part,
+    read_checkpoint,
+    restore_optimiser,
+    with_prefix,
+    write_checkpoint,
+)
+from envs.curriculum import Curriculum
 
 
 @dataclass(frozen=True)
@@ -33,6 +44,8 @@ class PlannerSettings:
 
 class Planner:
     """Climbs the discounted reward of one setting for each lever.
+
+    A segment is one iteration (see `agents.segments.Learner`).
 
     Args:
         settings: of the search.
@@ -53,6 +66,9 @@ class Planner:
             self.levers[group.name] = start.requires_grad_()
         self.best = {name: start.detach()[:1].clone() for name, start in self.levers.items()}
         self.best_return = -torch.inf
+        self.optimiser = torch.optim.Adam(self.levers.values(), lr=settings.learning_rate)
+        steps, iterations = env.steps_per_episode, settings.iterations
+        self.segments = Segments(seed, env.num_envs, steps, 1, iterations, Curriculum({}))
 
     def search(self, tick: Callable[[], None]) -> Iterator[dict[str, float]]:
         """Climb; yields the best return so far after each iteration.
@@ -60,21 +76,46 @@ class Planner:
         Args:
             tick: called after every step of all environments.
         """
-        optimiser = torch.optim.Adam(self.levers.values(), lr=self.settings.learning_rate)
-        for iteration in range(self.settings.iterations):
-            returns = self._returns(tick)
-            self._keep(returns.detach())
-            optimiser.zero_grad()
-            (-returns.sum()).backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
-            with torch.no_grad():
-                for levers in self.levers.values():
-                    levers.clamp_(-1.0, 1.0)
-            yield {
-                "iteration": iteration + 1.0,
-                "return": float(returns.detach().max()),
-                "best_return": float(self.best_return),
-            }
+        for iteration in range(self.segments.count):
+            yield from self.train(iteration, tick)
+
+    def train(self, segment: int, tick: Callable[[], None]) -> Iterator[dict[str, float]]:
+        """One iteration; `env_steps` counts simulator calls: steps of all rows so far."""
+        returns = self._returns(tick)
+        self._keep(returns.detach())
+        self.optimiser.zero_grad()
+        (-returns.sum()).backward()  # type: ignore[no-untyped-call]
+        self.optimiser.step()
+        with torch.no_grad():
+            for levers in self.levers.values():
+                levers.clamp_(-1.0, 1.0)
+        yield {
+            "iteration": segment + 1.0,
+            "env_steps": float((segment + 1) * self.env.steps_per_episode * self.env.num_envs),
+            "return": float(returns.detach().max()),
+            "best_return": float(self.best_return),
+        }
+
+    def save(self, folder: Path, segment: int) -> None:
+        """See `agents.segments.Learner`."""
+        kept = {"best_return": torch.tensor(self.best_return, dtype=torch.float64)}
+        kept |= with_prefix("levers.", self.levers) | with_prefix("best.", self.best)
+        kept |= with_prefix("optimiser.", optimiser_tensors(self.optimiser))
+        write_checkpoint(folder, segment, kept)
+
+    def restore(self, folder: Path) -> int:
+        """See `agents.segments.Learner`."""
+        found = read_checkpoint(folder)
+        if found is None:
+            return 0
+        segment, tensors = found
+        self.best_return = float(tensors["best_return"])
+        with torch.no_grad():
+            for name, levers in part(tensors, "levers.").items():
+                self.levers[name].copy_(levers)
+        self.best = {k: x.to(self.env.device) for k, x in part(tensors, "best.").items()}
+        restore_optimiser(self.optimiser, part(tensors, "optimiser."))
+        return segment
 
     def policy(self) -> Plan:
         """The best plan found."""

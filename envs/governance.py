@@ -20,8 +20,9 @@ from envs.city import tree, welfare
 from envs.city.dynamics import Dynamics
 from envs.city.indicators import INDICATORS, change
 from envs.city.levers import baseline_policy
-from envs.city.model import City, CityState, Flows
+from envs.city.model import City
 from envs.city.shocks import Shocks, no_shocks
+from envs.foresight import Foresight
 from envs.groups import Group, StepResult
 from envs.publication import Publication
 from envs.scenario import Scenario
@@ -31,7 +32,7 @@ from envs.scene import Scene
 OBSERVATION_BOUND = 10.0
 
 
-class GovernanceEnv:
+class GovernanceEnv(Foresight):
     """A scenario on one or more calibrated cities, ``num_envs`` rows at once.
 
     With several cities, row i is city ``(seed + i) % cities``, so that a row is the same
@@ -48,10 +49,6 @@ class GovernanceEnv:
     """
 
     _ground: ground.Ground
-    _publication: Publication
-    _state: CityState
-    _flows: Flows
-    _potential: Tensor
     _laid: list[int]
 
     def __init__(

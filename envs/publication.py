@@ -73,6 +73,16 @@ class Publication:
         if self._channel is not None:
             self._state = self._channel.restart(self._state, rows)
 
+    @property
+    def state(self) -> ChannelState | None:
+        """What was measured and released so far; None where there is no channel."""
+        return self._state if self._channel is not None else None
+
+    @state.setter
+    def state(self, state: ChannelState | None) -> None:
+        if state is not None:
+            self._state = state
+
     def detach(self) -> None:
         """Cut the graph of what was published so far."""
         if self._channel is not None:

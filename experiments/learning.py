@@ -9,6 +9,7 @@ from typing import Any
 import envs
 from agents.learners.settings import NATIVE
 from agents.planner import Planner
+from agents.planning.settings import SEARCHES
 from agents.policy import Policy
 from agents.ppo_settings import training_seed
 from agents.segments import Learner
@@ -95,23 +96,31 @@ def in_segments(learner: Learner, run: Run) -> Policy:
 
 
 def search_plan(config: Config, run: Run) -> Policy:
-    """The best constant plan by gradient; a stopped search starts over."""
+    """The best constant plan by gradient."""
     agent, seed = config.agent, config.settings.seed
     rows, first = agent.starts * agent.cities, training_seed(seed, WORLD, agent.cities)
     options = config.environment(rows, first, cities=agent.cities)
-    planner = Planner(agent, envs.make(config.scenario, **options), seed)
-    total = agent.iterations * planner.env.steps_per_episode
-    try:
-        with closing(Log(run, keep=0)) as log, progress("planning", total, "steps") as tick:
-            for row in planner.search(tick):
-                log.add(row, row["iteration"])
-    except KeyboardInterrupt:
-        raise Interrupted(run, "The same command starts the search again.") from None
-    return planner.policy()
+    return in_segments(Planner(agent, envs.make(config.scenario, **options), seed), run)
+
+
+def search_course(config: Config, run: Run) -> Policy:
+    """The best plan that varies over time, with or without gradients."""
+    from experiments import planning
+
+    return in_segments(planning.search(config, WORLD), run)
+
+
+def fit_model(config: Config, run: Run) -> Policy:
+    """Control by plans on an estimated model: learns to estimate it."""
+    from experiments import planning
+
+    return in_segments(planning.estimator_fit(config, WORLD), run)
 
 
 LEARNERS: dict[str, Callable[[Config, Run], Policy]] = {
     "ppo": learn_by_ppo,
     "plan": search_plan,
+    **dict.fromkeys(SEARCHES, search_course),
+    "mpc": fit_model,
     **dict.fromkeys(NATIVE, learn_natively),
 }

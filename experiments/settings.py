@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from agents.learners.settings import NATIVE
 from agents.planner import PlannerSettings
+from agents.planning.settings import SEARCHES, MPCSettings
 from agents.ppo_settings import TRAINING_SEEDS, PPOSettings
 from agents.rules import RULES
 from agents.schema import Between, Check, OneOf
@@ -29,6 +30,8 @@ TUNING_RUNS = 9_000_000
 AGENTS: dict[str, type] = {
     "ppo": PPOSettings,
     "plan": PlannerSettings,
+    **SEARCHES,
+    "mpc": MPCSettings,
     **NATIVE,
     **{k: rule.Settings for k, rule in RULES.items()},
 }

@@ -49,6 +49,15 @@ PRESETS: dict[str, Preset] = {
 
 
 @dataclass(frozen=True)
+class Position:
+    """How far all rows have come: levels and trends ``[rows, width]``, month ``[rows]``."""
+
+    level: Tensor
+    trend: Tensor
+    month: Tensor
+
+
+@dataclass(frozen=True)
 class Crisis:
     """An event that is set to strike a row: its name, month, and district where it is local."""
 
@@ -138,6 +147,37 @@ class Dynamics:
         self._level[index] = 0
         self._trend[index] = 0
         self._month[index] = 0
+
+    @property
+    def levels(self) -> Tensor:
+        """Levels with their trends before ``strength`` ``[rows, width]``, log points."""
+        return self._level + self._trend
+
+    def position(self) -> Position:
+        """How far all rows have come."""
+        return Position(self._level.clone(), self._trend.clone(), self._month.clone())
+
+    def go_back(self, position: Position) -> None:
+        """Put all rows back to a position; innovations, trends and streams stay as they are."""
+        self._level, self._trend = position.level.clone(), position.trend.clone()
+        self._month = position.month.clone()
+
+    def expect(self, levels: Tensor) -> None:
+        """Until rows are reset: mean trends, no innovations, no crises, from ``levels`` on."""
+        self._noise = torch.zeros_like(self._noise)
+        self._events = {name: torch.zeros_like(x) for name, x in self._events.items()}
+        self._drift = self._mean_drift() / 12
+        self._trend = self._drift * self._month.unsqueeze(-1)
+        self._level = levels.to(self._like) - self._trend
+
+    def _mean_drift(self) -> Tensor:
+        """Expected drift a year ``[rows, width]``."""
+        if self._learnt is not None:
+            return self._learnt.to(self._like)
+        mean = torch.zeros_like(self._drift)
+        mean[:, CITY_SERIES.index("productivity")] = self.preset.trend_productivity
+        mean[:, CITY_SERIES.index("outside")] = self.preset.trend_outside
+        return mean
 
     def _strike(self, row: int, rng: np.random.Generator) -> None:
         """Draw the crises of a row: different events, each in its month and place."""

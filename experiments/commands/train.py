@@ -34,6 +34,9 @@ def train(
     resumes. With -m, Hydra's launchers run the jobs: one after the other, side by side with
     hydra/launcher=joblib, on a cluster with hydra/launcher=ray or submitit_slurm.
 
+    Learners should beat the ladder of baselines, weakest first: agent=status_quo, random, uniform,
+    proportional, pi, plan, open_loop, cem, mpc. All agents are the files of configs/agent.
+
     Example: polislab train scenario=city_v0 city=synthetic agent=ppo seed=0
 
     Example: polislab train -m agent=ppo,pi 'seed=range(0,3)'

@@ -145,7 +145,7 @@ def test_groups_references_and_reuse(
     assert names["pi"].seeds == ()
     kept = [read_json(run.evaluation)["welfare"]["overall"][0] for run in runs]
     np.testing.assert_array_equal(names["ppo epochs=2"].scores, kept)
-    assert len(ticks) == plan.episodes == len(firsts) == 6
+    assert len(ticks) == plan.episodes == len(firsts) == 7
     assert [first for first in firsts if first != SELECTION_SEED] == [10_000_000] * 3
     assert [w.split(":")[0] for w in found.warnings] == ["ppo epochs=2", "ppo epochs=3"]
     again = compare.score(compare.Plan(plan.collection, fresh=True), lambda: None)

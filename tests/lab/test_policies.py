@@ -249,6 +249,20 @@ def test_the_planner_finds_the_best_constant_setting_over_its_cities() -> None:
         assert action.flatten().tolist() == pytest.approx([0.35] * action.numel(), abs=2e-3)
 
 
+def test_a_stopped_planner_resumes_to_the_same_bits(tmp_path: Path) -> None:
+    settings = PlannerSettings(
+        cities=4, starts=3, spread=0.5, iterations=6, learning_rate=0.05, monthly_discount=0.99
+    )
+    whole, stopped, resumed = (Planner(settings, Hill(12), seed=0) for _ in range(3))
+    rows = list(whole.search(lambda: None))
+    for number in range(3):
+        list(stopped.train(number, lambda: None))
+    stopped.save(tmp_path, 3)
+    assert resumed.restore(tmp_path) == 3
+    assert [row for n in range(3, 6) for row in resumed.train(n, lambda: None)] == rows[3:]
+    assert all(torch.equal(whole.best[name], resumed.best[name]) for name in whole.best)
+
+
 def broken(folder: Path, **changes: object) -> None:
     """Overwrite keys of a policy's card."""
     path = folder / "policy.json"

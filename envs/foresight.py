@@ -1,0 +1,77 @@
+"""Looking ahead: an environment goes back to where it stood, and is told what weather to expect.
+
+For governors that plan on a model of their own: they try actions on it, go back, and try others.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from envs.city.channel import ChannelState
+from envs.city.dynamics import Dynamics, Position
+from envs.city.model import CityState, Flows
+from envs.city.shocks import Shocks
+from envs.publication import Publication
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Where all rows of an environment stand, random streams left out."""
+
+    state: CityState
+    flows: Flows
+    potential: Tensor
+    said: dict[str, Tensor]
+    clock: Tensor
+    shocks: Shocks
+    position: Position
+    published: ChannelState | None
+
+
+class Foresight:
+    """The part of an environment that looks ahead; ``B`` rows, ``W`` levels of shocks."""
+
+    _state: CityState
+    _flows: Flows
+    _potential: Tensor
+    _said: dict[str, Tensor]
+    _clock: Tensor
+    _shocks: Shocks
+    _dynamics: Dynamics
+    _publication: Publication
+
+    def moment(self) -> Moment:
+        """Where all rows stand now."""
+        return Moment(
+            self._state,
+            self._flows,
+            self._potential,
+            self._said,
+            self._clock,
+            self._shocks,
+            self._dynamics.position(),
+            self._publication.state,
+        )
+
+    def go_back(self, moment: Moment) -> None:
+        """Put all rows back to a moment; their random streams go on."""
+        self._state, self._flows = moment.state, moment.flows
+        self._potential, self._said = moment.potential, moment.said
+        self._clock, self._shocks = moment.clock, moment.shocks
+        self._dynamics.go_back(moment.position)
+        self._publication.state = moment.published
+
+    @property
+    def weather(self) -> Tensor:
+        """Levels of shocks ``[B, W]``, log points: of the whole city, then of districts."""
+        return self._dynamics.levels
+
+    def expect(self, weather: Tensor) -> None:
+        """Until the next episode: the weather is what is expected after ``weather`` ``[B, W]``.
+
+        Levels fade at their persistence towards the mean trend of the preset, or of the twin's
+        rows; there are no innovations and no crises.
+        """
+        self._dynamics.expect(weather)
