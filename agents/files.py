@@ -17,8 +17,8 @@ from safetensors.torch import load
 from safetensors.torch import save as pack
 from torch import Tensor
 
+from agents.central import CENTRAL, CentralPolicy
 from agents.feedback import Feedback
-from agents.network import NetworkPolicy
 from agents.networks import NetworksPolicy
 from agents.plan import Plan
 from agents.policy import BasePolicy, Policy, Space
@@ -28,7 +28,11 @@ from agents.schema import OneOf, SettingsError, closest, read
 FORMAT = "polislab-policy-1"
 KINDS: dict[str, type[BasePolicy]] = {
     **RULES,
-    **{kind.kind: kind for kind in (NetworkPolicy, NetworksPolicy, Feedback, Plan)},
+    **CENTRAL,
+    CentralPolicy.kind: CentralPolicy,
+    NetworksPolicy.kind: NetworksPolicy,
+    Feedback.kind: Feedback,
+    Plan.kind: Plan,
 }
 
 
@@ -118,9 +122,10 @@ def load_policy(folder: str | Path) -> Policy:
         raise PolicyError(folder, problems + error.problems) from None
     problems += _space_problems(card)
     if not problems:
+        unfit = kind.space_problems(card.spaces, settings)
+        problems = [f"policy.json: spaces: {problem}" for problem in unfit]
+    if not problems:
         problems = _shape_problems(kind.weight_shapes(card.spaces, settings), weights)
-    if not problems and isinstance(settings, NetworkPolicy.Settings):
-        problems = _width_problems(card, settings)
     if problems:
         raise PolicyError(folder, problems)
     return kind(card.spaces, settings, weights)
@@ -165,15 +170,6 @@ def _space_problems(card: Card) -> list[str]:
     if len(set(names)) != len(names):
         problems.append("policy.json: spaces: two groups share a name")
     return problems
-
-
-def _width_problems(card: Card, settings: NetworkPolicy.Settings) -> list[str]:
-    return [
-        f"policy.json: spaces: group {space.name!r} is wider than the network"
-        for space in card.spaces
-        if len(space.observation_names) > settings.observation_size
-        or len(space.action_names) > settings.action_size
-    ]
 
 
 def _shape_problems(
