@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 import configs
+from agents.central import CentralPolicy
 from agents.feedback import Feedback
 from agents.files import KINDS, PolicyError, fingerprint, provenance, save
 from agents.files import load_policy as load
@@ -18,8 +19,10 @@ from agents.planning import LADDER
 from agents.policy import GroupLike, Policy, Space, mismatches, spaces_of
 from agents.ppo_settings import TRAINING_SEEDS
 from agents.predictive import ModelPredictive
+from agents.recurrent import RecurrentPolicy
 from agents.rules import RULES
 from agents.schema import SettingsError, read
+from agents.squashed import SquashedPolicy
 from agents.stochastic import DeterministicError, Stochastic, behaviour
 
 __all__ = [
@@ -27,6 +30,7 @@ __all__ = [
     "LADDER",
     "RULES",
     "TRAINING_SEEDS",
+    "CentralPolicy",
     "DeterministicError",
     "Feedback",
     "ModelPredictive",
@@ -35,8 +39,10 @@ __all__ = [
     "Plan",
     "Policy",
     "PolicyError",
+    "RecurrentPolicy",
     "SettingsError",
     "Space",
+    "SquashedPolicy",
     "Stochastic",
     "behaviour",
     "fingerprint",

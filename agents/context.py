@@ -16,7 +16,7 @@ from typing import Annotated
 import torch
 from torch import Tensor
 
-from agents.network import NetworkPolicy
+from agents.network import NetworkPolicy, RowSettings
 from agents.policy import BasePolicy, GroupLike, Space, Tensors, spaces_of
 from agents.schema import Between
 
@@ -101,7 +101,7 @@ class ContextPolicy(BasePolicy):
         """half_lives: of the traces, steps; network: of observations with traces."""
 
         half_lives: tuple[HalfLife, ...]
-        network: NetworkPolicy.Settings
+        network: RowSettings
 
     def __init__(
         self, spaces: Sequence[GroupLike], settings: Settings, weights: Mapping[str, Tensor]
@@ -119,6 +119,11 @@ class ContextPolicy(BasePolicy):
         cls, spaces: Sequence[Space], settings: Settings
     ) -> dict[str, tuple[int, ...]]:
         return NetworkPolicy.weight_shapes(widened(spaces, settings.half_lives), settings.network)
+
+    @classmethod
+    def space_problems(cls, spaces: Sequence[Space], settings: Settings) -> list[str]:
+        wide = widened(spaces, settings.half_lives)
+        return NetworkPolicy.space_problems(wide, settings.network)
 
     def reset(self, num_envs: int) -> None:
         for traces in self.traces.values():

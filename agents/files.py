@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,9 +17,9 @@ from safetensors.torch import load
 from safetensors.torch import save as pack
 from torch import Tensor
 
-from agents.context import ContextPolicy, widened
+from agents.central import CENTRAL, CentralPolicy
+from agents.context import ContextPolicy
 from agents.feedback import AdaptiveFeedback, Feedback
-from agents.network import NetworkPolicy
 from agents.networks import NetworksPolicy
 from agents.plan import Plan
 from agents.policy import BasePolicy, Policy, Space
@@ -29,7 +29,7 @@ from agents.schema import OneOf, SettingsError, closest, read
 
 FORMAT = "polislab-policy-1"
 _KINDS = (
-    NetworkPolicy,
+    CentralPolicy,
     NetworksPolicy,
     ContextPolicy,
     Feedback,
@@ -39,6 +39,7 @@ _KINDS = (
 )
 KINDS: dict[str, type[BasePolicy]] = {
     **RULES,
+    **CENTRAL,
     **{kind.kind: kind for kind in _KINDS},
 }
 
@@ -129,11 +130,10 @@ def load_policy(folder: str | Path) -> Policy:
         raise PolicyError(folder, problems + error.problems) from None
     problems += _space_problems(card)
     if not problems:
+        unfit = kind.space_problems(card.spaces, settings)
+        problems = [f"policy.json: spaces: {problem}" for problem in unfit]
+    if not problems:
         problems = _shape_problems(kind.weight_shapes(card.spaces, settings), weights)
-    if not problems and isinstance(settings, NetworkPolicy.Settings):
-        problems = _width_problems(card.spaces, settings)
-    if not problems and isinstance(settings, ContextPolicy.Settings):
-        problems = _width_problems(widened(card.spaces, settings.half_lives), settings.network)
     if problems:
         raise PolicyError(folder, problems)
     return kind(card.spaces, settings, weights)
@@ -178,15 +178,6 @@ def _space_problems(card: Card) -> list[str]:
     if len(set(names)) != len(names):
         problems.append("policy.json: spaces: two groups share a name")
     return problems
-
-
-def _width_problems(spaces: Sequence[Space], settings: NetworkPolicy.Settings) -> list[str]:
-    return [
-        f"policy.json: spaces: group {space.name!r} is wider than the network"
-        for space in spaces
-        if len(space.observation_names) > settings.observation_size
-        or len(space.action_names) > settings.action_size
-    ]
 
 
 def _shape_problems(

@@ -93,6 +93,11 @@ class BasePolicy(ABC):
         """Names and shapes of the tensors that the policy file must hold."""
         return {}
 
+    @classmethod
+    def space_problems(cls, spaces: Sequence[Space], settings: Any) -> list[str]:
+        """What keeps the settings from governing the spaces; empty when they fit."""
+        return []
+
     def settings(self) -> dict[str, Any]:
         return dataclasses.asdict(self.options)
 

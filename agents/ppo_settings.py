@@ -48,26 +48,37 @@ class CurriculumSettings:
         return Curriculum({k: (v[0], v[1]) for k, v in chosen.items() if v}, self.until)
 
 
-@dataclass(frozen=True)
-class PPOSettings:
-    """Defaults and meaning of each setting stand in `configs/agent/ppo.yaml`."""
+CONTROLS = ("shared", "central")
+"""Who decides: every agent by itself with parameters shared by all, or one governor for all."""
 
+
+@dataclass(frozen=True)
+class SB3Settings:
+    """What every learner of Stable-Baselines3 has: experience, network, learning rate."""
+
+    control: Annotated[str, OneOf(CONTROLS)]
     num_envs: Annotated[int, Between(1, 65536)]
     env_steps: Count
     episodes_per_rollout: Annotated[int, Between(1, 100)]
     rollouts_per_segment: Annotated[int, Between(1, 10_000)]
     hidden: tuple[Width, ...]
     activation: Annotated[str, OneOf(tuple(ACTIVATIONS))]
-    log_std: Annotated[float, Between(-10.0, 2.0)]
     standardise: bool
     learning_rate: Annotated[float, Between(0.0, 1.0)]
     learning_rate_end: Annotated[float, Between(0.0, 1.0)]
     batch_size: Annotated[int, Between(2, 10**7)]
-    epochs: Annotated[int, Between(1, 1000)]
     monthly_discount: Fraction
+    curriculum: CurriculumSettings
+
+
+@dataclass(frozen=True)
+class PPOSettings(SB3Settings):
+    """Defaults and meaning of each setting stand in `configs/agent/ppo.yaml`."""
+
+    log_std: Annotated[float, Between(-10.0, 2.0)]
+    epochs: Annotated[int, Between(1, 1000)]
     gae_lambda: Fraction
     clip_range: Annotated[float, Between(0.001, 1.0)]
     entropy: Annotated[float, Between(0.0, 1.0)]
     value_weight: Annotated[float, Between(0.0, 10.0)]
     max_gradient: Annotated[float, Between(0.001, 1000.0)]
-    curriculum: CurriculumSettings

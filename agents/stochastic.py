@@ -114,11 +114,16 @@ def gaussian(mean: Tensor, deviation: Tensor, generator: torch.Generator) -> Dec
     return Decision(drawn, gaussian_log_probability(drawn, mean, deviation))
 
 
-def gaussian_log_probability(drawn: Tensor, mean: Tensor, deviation: Tensor) -> Tensor:
-    """Log-density [B, n] of draws [B, n, A] under independent normal distributions."""
+def gaussian_log_density(drawn: Tensor, mean: Tensor, deviation: Tensor) -> Tensor:
+    """Log-density of each lever's draw [B, n, A] under independent normal distributions."""
     wide = deviation.double()
     score = (drawn.double() - mean.double()) / wide
-    return (-0.5 * score.square() - wide.log() - _LOG_ROOT_TWO_PI).sum(-1)
+    return -0.5 * score.square() - wide.log() - _LOG_ROOT_TWO_PI
+
+
+def gaussian_log_probability(drawn: Tensor, mean: Tensor, deviation: Tensor) -> Tensor:
+    """Log-density [B, n] of draws [B, n, A] under independent normal distributions."""
+    return gaussian_log_density(drawn, mean, deviation).sum(-1)
 
 
 def actions_of(decisions: Mapping[str, Decision]) -> dict[str, Tensor]:

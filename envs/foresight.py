@@ -24,7 +24,7 @@ class Moment:
     flows: Flows
     potential: Tensor
     said: dict[str, Tensor]
-    clock: Tensor
+    lived: Tensor
     shocks: Shocks
     position: Position
     published: ChannelState | None
@@ -37,7 +37,7 @@ class Foresight:
     _flows: Flows
     _potential: Tensor
     _said: dict[str, Tensor]
-    _clock: Tensor
+    _lived: Tensor
     _shocks: Shocks
     _dynamics: Dynamics
     _publication: Publication
@@ -49,7 +49,7 @@ class Foresight:
             self._flows,
             self._potential,
             self._said,
-            self._clock,
+            self._lived,
             self._shocks,
             self._dynamics.position(),
             self._publication.state,
@@ -59,7 +59,7 @@ class Foresight:
         """Put all rows back to a moment; their random streams go on."""
         self._state, self._flows = moment.state, moment.flows
         self._potential, self._said = moment.potential, moment.said
-        self._clock, self._shocks = moment.clock, moment.shocks
+        self._lived, self._shocks = moment.lived, moment.shocks
         self._dynamics.go_back(moment.position)
         self._publication.state = moment.published
 

@@ -12,6 +12,7 @@ from agents.planner import Planner
 from agents.planning.settings import SEARCHES
 from agents.policy import Policy
 from agents.ppo_settings import training_seed
+from agents.sb3.settings import SB3
 from agents.segments import Learner
 from experiments.config import Config
 from experiments.progress import progress
@@ -52,16 +53,14 @@ class Log:
         self.board.close()
 
 
-def learn_by_ppo(config: Config, run: Run) -> Policy:
-    """Proximal policy optimisation by Stable-Baselines3."""
-    from agents.ppo import PPOLearner
+def learn_by_sb3(config: Config, run: Run) -> Policy:
+    """A learner of Stable-Baselines3 or sb3-contrib."""
+    from agents import sb3
 
     settings, rows = config.settings, config.agent.num_envs
     cities = training_seed(settings.seed, WORLD, rows)
-    env = envs.sb3_vec_env(config.scenario, **config.environment(rows, cities))
-    world: Any = env.core
-    learner = PPOLearner(config.agent, env, world, settings.seed, settings.device)
-    return in_segments(learner, run)
+    world = envs.make(config.scenario, **config.environment(rows, cities))
+    return in_segments(sb3.make(config.agent, world, settings.seed, settings.device), run)
 
 
 def learn_natively(config: Config, run: Run) -> Policy:
@@ -118,9 +117,9 @@ def fit_model(config: Config, run: Run) -> Policy:
 
 
 LEARNERS: dict[str, Callable[[Config, Run], Policy]] = {
-    "ppo": learn_by_ppo,
     "plan": search_plan,
     **dict.fromkeys(SEARCHES, search_course),
     "mpc": fit_model,
+    **dict.fromkeys(SB3, learn_by_sb3),
     **dict.fromkeys(NATIVE, learn_natively),
 }

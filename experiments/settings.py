@@ -9,8 +9,9 @@ from typing import Annotated, Any
 from agents.learners.settings import NATIVE
 from agents.planner import PlannerSettings
 from agents.planning.settings import SEARCHES, MPCSettings
-from agents.ppo_settings import TRAINING_SEEDS, PPOSettings
+from agents.ppo_settings import TRAINING_SEEDS
 from agents.rules import RULES
+from agents.sb3.settings import SB3
 from agents.schema import Between, Check, OneOf
 from experiments.cities import city_fault
 
@@ -28,10 +29,10 @@ GATE_SEED, TUNING_SEED, SELECTION_SEED = RESERVED_SEEDS
 TUNING_RUNS = 9_000_000
 """Seed of a tuning trial's first run; the runs that are compared begin at 0."""
 AGENTS: dict[str, type] = {
-    "ppo": PPOSettings,
     "plan": PlannerSettings,
     **SEARCHES,
     "mpc": MPCSettings,
+    **SB3,
     **NATIVE,
     **{k: rule.Settings for k, rule in RULES.items()},
 }

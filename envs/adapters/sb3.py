@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any, NoReturn
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NoReturn, cast
 
 import gymnasium
 import numpy as np
@@ -15,6 +15,7 @@ from torch import Tensor
 
 from envs import registry
 from envs.adapters.episodes import Episodes
+from envs.adapters.joined import JoinedCore
 from envs.adapters.layout import OBSERVATION_BOUND, Array, BatchedCore, Layout, box, to_numpy
 from envs.adapters.picture import Frame, check_render_mode
 from envs.groups import StepResult
@@ -218,16 +219,33 @@ class GovernanceVecEnv(VecEnv):
         self._episodes.clear(ended)
 
 
+CONTROLS: dict[str, Callable[[BatchedCore], BatchedCore]] = {
+    "shared": lambda core: core,
+    "central": lambda core: cast(BatchedCore, JoinedCore(core)),
+}
+"""Who the rows are: every agent of every environment, or one governor in each environment."""
+
+
+def governed(core: BatchedCore, control: str, **options: Any) -> GovernanceVecEnv:
+    """VecEnv of a core by who its rows are; ValueError for an unknown control."""
+    if control not in CONTROLS:
+        raise ValueError(f"control {control!r} is unknown; known: {', '.join(CONTROLS)}")
+    return GovernanceVecEnv(CONTROLS[control](core), **options)
+
+
 def sb3_vec_env(
     scenario: str,
     num_envs: int = 64,
     group: str | None = None,
     render_mode: str | None = None,
+    control: str = "shared",
     **options: Any,
 ) -> GovernanceVecEnv:
     """SB3 VecEnv of a scenario, for `PPO("MlpPolicy", sb3_vec_env("city_v0"), seed=0)`.
 
-    Options as in `envs.make`. Raises ValueError for an unknown group.
+    Options as in `envs.make`. With control="central" rows are environments: one governor sees
+    what all see and sets every lever (`envs.adapters.joined`). Raises ValueError for an unknown
+    group or control.
     """
     core = registry.make(scenario, num_envs=num_envs, **options)
-    return GovernanceVecEnv(core, group, render_mode)
+    return governed(core, control, group=group, render_mode=render_mode)

@@ -23,6 +23,7 @@ BOARDS = Group("boards", ("b_0", "b_1"), ("quality[a]", "rent"), ("staff[a]", "r
 GROUPS = (CITY, BOARDS)
 PAIR = {"observation": "quality[*]", "lever": "staff[*]"}
 PPO = PPOSettings(
+    control="shared",
     num_envs=4,
     env_steps=80,
     episodes_per_rollout=1,

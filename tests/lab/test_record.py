@@ -191,7 +191,7 @@ def test_exploration_around_a_rule_with_a_memory(datasets: Path, world: Any) -> 
 def test_gaussian_densities_are_those_of_torch(world: Any) -> None:
     policy, seen = network(world.groups), observed(world.groups)
     decisions = policy.decide(seen, torch.Generator().manual_seed(2))
-    means = {n: x.double() for n, x in policy._means(seen).items()}
+    means = {n: x.double() for n, (x, _) in policy.laws(seen).items()}
     for name, decision in decisions.items():
         deviation = policy.tensors["log_std"].exp().double()[: means[name].shape[-1]]
         expected = Normal(means[name], deviation).log_prob(decision.drawn.double()).sum(-1)
