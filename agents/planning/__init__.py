@@ -10,6 +10,7 @@ LADDER: dict[str, str] = {
     "uniform": "one constant setting, chosen by hand",
     "proportional": "levers follow observed need",
     "pi": "indicators are steered to their targets, with memory",
+    "adaptive_pi": "the gains of that steering follow their own success",
     "plan": "the best constant settings, by gradient through the model",
     "open_loop": "the best settings that vary over time, by gradient through the model",
     "cem": "the same plan from simulator calls alone, without gradients",
