@@ -145,13 +145,14 @@ def test_groups_references_and_reuse(
     assert names["pi"].seeds == ()
     kept = [read_json(run.evaluation)["welfare"]["overall"][0] for run in runs]
     np.testing.assert_array_equal(names["ppo epochs=2"].scores, kept)
-    assert len(ticks) == plan.episodes == len(firsts) == 7
+    rules = len(scores.CANDIDATES) + 3  # each candidate; then status quo, random and the best
+    assert len(ticks) == plan.episodes == len(firsts) == rules
     assert [first for first in firsts if first != SELECTION_SEED] == [10_000_000] * 3
     assert [w.split(":")[0] for w in found.warnings] == ["ppo epochs=2", "ppo epochs=3"]
     again = compare.score(compare.Plan(plan.collection, fresh=True), lambda: None)
     assert json.dumps(again.content()) == json.dumps(found.content())
     monkeypatch.setattr(scores, "git_state", lambda: {**CLEAN, "commit": "1" * 40})
-    assert plan.episodes == 10
+    assert plan.episodes == rules + 4, "a later commit may score all four runs otherwise"
 
 
 def test_worlds_are_mixed_only_when_asked(
