@@ -25,7 +25,7 @@ class SearchSettings:
     @property
     def plans(self) -> int:
         """Plans that an iteration plays."""
-        raise NotImplementedError
+        raise TypeError("a search says how many plans an iteration plays")
 
 
 @dataclass(frozen=True)
