@@ -43,7 +43,8 @@ def page(found: Comparison, curves: Sequence[Curve], title: str, command: str = 
 
 
 def _div(figure: Any) -> str:
-    figure.update_layout(template="plotly_white", margin={"l": 10, "r": 10, "t": 10, "b": 10})
+    room = {"l": 10, "r": 10, "t": 36, "b": 10}  # above: for the tools
+    figure.update_layout(template="plotly_white", margin=room)
     config = {"displaylogo": False, "responsive": True}
     return str(figure.to_html(full_html=False, include_plotlyjs=False, config=config))
 
