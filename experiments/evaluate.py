@@ -8,19 +8,27 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from rich.table import Table
 
-from agents.policy import Policy
+from agents.policy import Tensors
 from experiments.statistics import interquartile_mean, percentile_interval, pooled_mean
 
 Floats = NDArray[np.float64]
 MONTHLY_DISCOUNT = math.exp(-0.03 / 12)
 SUMMED = ("overall", "terminal")
+
+
+class Acting(Protocol):
+    """What can be played: the part of `agents.policy.Policy` that an episode needs."""
+
+    def reset(self, num_envs: int) -> None: ...
+
+    def act(self, observations: Tensors) -> dict[str, torch.Tensor]: ...
 
 
 @dataclass(frozen=True)
@@ -67,7 +75,7 @@ class Evaluation:
         }
 
 
-def evaluate(env: Any, policies: Mapping[str, Policy], first_seed: int, tick: Any) -> Evaluation:
+def evaluate(env: Any, policies: Mapping[str, Acting], first_seed: int, tick: Any) -> Evaluation:
     """Run every policy for one episode on the same cities.
 
     Args:
@@ -85,7 +93,7 @@ def evaluate(env: Any, policies: Mapping[str, Policy], first_seed: int, tick: An
     )
 
 
-def _episode(env: Any, policy: Policy, seed: int, tick: Any) -> tuple[dict[str, Floats], Floats]:
+def _episode(env: Any, policy: Acting, seed: int, tick: Any) -> tuple[dict[str, Floats], Floats]:
     """Discounted mean of each welfare component [C], and mean reward per step [C].
 
     Environments give "overall" as the discounted sum over the months of a step and "terminal" at

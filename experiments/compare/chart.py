@@ -10,12 +10,19 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from experiments.compare.comparison import BEST_RULE, RANDOM, STATUS_QUO, Comparison, Entry
+from experiments.compare.comparison import (
+    BEST_RULE,
+    CLAIRVOYANT,
+    RANDOM,
+    STATUS_QUO,
+    Comparison,
+    Entry,
+)
 from experiments.compare.curves import Curve
 
 #: Colours that colour-blind readers tell apart (Okabe and Ito 2008); references are grey.
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a5195", "#444444")
-GREYS = {STATUS_QUO: "#9aa0a6", RANDOM: "#c3b091", BEST_RULE: "#5f6368"}
+GREYS = {STATUS_QUO: "#9aa0a6", RANDOM: "#c3b091", BEST_RULE: "#5f6368", CLAIRVOYANT: "#b8860b"}
 AXES = {
     "env_steps": "city steps",
     "iteration": "gradient steps",

@@ -26,6 +26,7 @@ from experiments.statistics import (
 
 Floats = NDArray[np.float64]
 STATUS_QUO, RANDOM, BEST_RULE = "status_quo", "random", "best rule"
+CLAIRVOYANT = "clairvoyant"
 THRESHOLDS = 301
 
 
@@ -34,7 +35,8 @@ class Entry:
     """One row of a comparison.
 
     scores: welfare [S, C], a share of baseline income; one row for what has no seeds.
-    world: label of its world, empty where there is one world. role: of a reference row.
+    world: label of its world, empty where there is one world. role: of a reference row. blind:
+    a plan made in advance, which answers to nothing.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Entry:
     seeds: tuple[int, ...] = ()
     runs: tuple[str, ...] = ()
     role: str = ""
+    blind: bool = False
 
 
 @dataclass(frozen=True)
@@ -129,7 +132,9 @@ class Comparison:
             "rows": [_row(row) for row in self.rows],
             "improvement": {
                 "names": [row.entry.name for row in self.rows],
-                "probability": [[_interval(cell) for cell in line] for line in self.improvements],
+                "probability": [
+                    [interval_content(cell) for cell in line] for line in self.improvements
+                ],
             },
             "profiles": {
                 "thresholds": self.thresholds.tolist(),
@@ -177,15 +182,16 @@ def _row(row: Row) -> dict[str, Any]:
         "hash": entry.hash,
         "seeds": list(entry.seeds),
         "runs": list(entry.runs),
-        "iqm": _interval(row.iqm),
+        "iqm": interval_content(row.iqm),
         "mean": row.mean,
-        "over_status_quo": _interval(row.over_quo),
+        "over_status_quo": interval_content(row.over_quo),
         "p_value": row.p_value,
-        "over_best_rule": _interval(row.over_rule),
-        "beats_best_rule": _interval(row.beats_rule),
+        "over_best_rule": interval_content(row.over_rule),
+        "beats_best_rule": interval_content(row.beats_rule),
     }
 
 
-def _interval(found: Interval) -> dict[str, float | None]:
+def interval_content(found: Interval) -> dict[str, float | None]:
+    """An interval as plain values; without ends where it has none."""
     ends = {"estimate": found.estimate, "low": found.low, "high": found.high}
     return {name: value if np.isfinite(value) else None for name, value in ends.items()}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from experiments.compare.comparison import BEST_RULE, Comparison, Row
+from experiments.compare.comparison import BEST_RULE, CLAIRVOYANT, Comparison, Row
+from experiments.compare.gap import INTERVALS, Gap, gaps
 from experiments.sheets import Sheet
 from experiments.statistics import Interval
 
@@ -12,8 +13,8 @@ SURE = 0.05
 
 
 def sheets(found: Comparison) -> list[Sheet]:
-    """The table of all rows, and of the worlds where there are several."""
-    shown = [_rows(found)]
+    """The table of all rows, of clairvoyant gaps, and of the worlds where there are several."""
+    shown = [_rows(found), *(_gap(gap) for gap in gaps(found))]
     if len(found.worlds) > 1:
         shown.append(_worlds(found))
     return shown
@@ -28,6 +29,12 @@ def readings(found: Comparison) -> list[str]:
         against = [("today's policy", row.over_quo), ("the best rule", row.over_rule)]
         told = "; ".join(f"{_verdict(ends)} {name} ({span(ends)} %)" for name, ends in against)
         lines.append(f"{row.entry.name} {told}.")
+    for gap in gaps(found):
+        bears = "bears" if gap.supports else "bears no"
+        lines.append(
+            f"The clairvoyant gap is {gap.intervals:.1f} evaluation intervals: it {bears} claim "
+            f"that learning beats planning ({INTERVALS:g} are asked for)."
+        )
     return lines
 
 
@@ -88,6 +95,29 @@ def _row(row: Row) -> tuple[str, ...]:
         "-" if row.p_value is None else probability(row.p_value),
         *against,
     )
+
+
+def _gap(gap: Gap) -> Sheet:
+    columns = ("policy", f">over {gap.base} %", ">95 % interval", ">of the gap %", ">95 % interval")
+    whole = (CLAIRVOYANT, percent(gap.size.estimate), span(gap.size), "100", "-")
+    rows = [
+        (
+            row.name,
+            percent(row.over.estimate),
+            span(row.over),
+            f"{100 * row.share.estimate:.0f}",
+            f"{100 * row.share.low:.0f} to {100 * row.share.high:.0f}",
+        )
+        for row in gap.earned
+    ]
+    notes = (
+        f"Means over cities and seeds, percent of baseline income, over {gap.base}, the best plan "
+        "made in advance (the best rule where no plan is compared). The clairvoyant is a plan for "
+        "each held-out city, climbed through its own future from what the best policy does there; "
+        "longer searches find more.",
+    )
+    title = "Share of the clairvoyant gap" + (f", world {gap.world}" if gap.world else "")
+    return Sheet(title, columns, [whole, *rows], notes)
 
 
 def probability(value: float) -> str:

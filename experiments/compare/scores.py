@@ -5,6 +5,7 @@ Shapes: S seeds, C held-out cities.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,12 +14,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 import agents
+from agents.planning.settings import SEARCHES
 from agents.policy import Policy
-from experiments.compare.comparison import BEST_RULE, RANDOM, STATUS_QUO, Comparison, Entry
+from experiments.compare.clairvoyant import clairvoyant
+from experiments.compare.comparison import (
+    BEST_RULE,
+    CLAIRVOYANT,
+    RANDOM,
+    STATUS_QUO,
+    Comparison,
+    Entry,
+)
 from experiments.compare.groups import Collection, Group, Member, world
 from experiments.config import Config
 from experiments.errors import InputError
-from experiments.evaluate import evaluate
+from experiments.evaluate import Acting, evaluate
 from experiments.policies import load_policy
 from experiments.runs import git_state, read_json, versions
 from experiments.settings import SELECTION_SEED
@@ -28,17 +38,21 @@ from experiments.train import held_out
 Floats = NDArray[np.float64]
 CANDIDATES = tuple(name for name in agents.RULES if name not in (STATUS_QUO, RANDOM))
 """Rules of which the best is a row of every comparison."""
+BLIND = ("plan", *SEARCHES)
+"""Kinds of agents whose plans are made in advance and answer to nothing."""
 
 
 @dataclass(frozen=True)
 class Plan:
     """What is compared, and how often a policy must be played for it.
 
-    fresh: no stored evaluation is used.
+    fresh: no stored evaluation is used. clairvoyant: gradient steps of a plan for each held-out
+    city that knows its future; 0 leaves that row out.
     """
 
     collection: Collection
     fresh: bool = False
+    clairvoyant: int = 0
 
     @property
     def worlds(self) -> list[tuple[dict[str, Any], list[Group]]]:
@@ -63,7 +77,8 @@ class Plan:
             for member in runs_of(group)
             if self.fresh or stored(member) is None
         ]
-        return rules + len(played)
+        climbs = len(self.worlds) * (self.clairvoyant + 2) if self.clairvoyant else 0
+        return rules + len(played) + climbs
 
 
 def score(plan: Plan, tick: Callable[[], None]) -> Comparison:
@@ -82,8 +97,12 @@ def score(plan: Plan, tick: Callable[[], None]) -> Comparison:
         label = chr(ord("A") + number) if many else ""
         worlds.append((label, keys))
         env = held_out(groups[0].config)
-        entries += [_learnt(group, label, env, plan.fresh, tick) for group in groups]
+        learnt = [_learnt(group, label, env, plan.fresh, tick) for group in groups]
+        entries += learnt
         entries += _references(groups[0].config, label, env, tick)
+        if plan.clairvoyant:
+            best = max(zip(learnt, groups, strict=True), key=lambda pair: _middle(pair[0]))[1]
+            entries.append(_clairvoyant(best, label, env, plan.clairvoyant, tick))
     return Comparison(tuple(entries), tuple(worlds), plan.collection.warnings)
 
 
@@ -118,10 +137,11 @@ def _learnt(group: Group, label: str, env: Any, fresh: bool, tick: Callable[[], 
             ]
         rows.append(kept)
     return Entry(
-        name=f"{group.name} [{label}]" if label else group.name,
+        name=_titled(group.name, label),
         world=label,
         scores=np.stack(rows),
         hash=group.hash,
+        blind=group.config.kind in BLIND,
         seeds=() if group.is_rule else tuple(member.seed for member in group.members),
         runs=tuple(str(member.run.folder) for member in group.members),
     )
@@ -148,7 +168,7 @@ def _references(loaded: Config, label: str, env: Any, tick: Callable[[], None]) 
     roles = (STATUS_QUO, RANDOM, BEST_RULE)
     return [
         Entry(
-            name=f"{title} [{label}]" if label else title,
+            name=_titled(title, label),
             world=label,
             scores=welfare[row : row + 1],
             role=role,
@@ -157,8 +177,32 @@ def _references(loaded: Config, label: str, env: Any, tick: Callable[[], None]) 
     ]
 
 
+def _clairvoyant(
+    guide: Group, label: str, env: Any, iterations: int, tick: Callable[[], None]
+) -> Entry:
+    """Plans that know the future, found from what the first run of a group does."""
+    known = guide.config
+    first, steps = known.settings.experiment.evaluation.first_seed, itertools.count(1)
+
+    def step() -> None:
+        if next(steps) % env.steps_per_episode == 0:
+            tick()
+
+    course = clairvoyant(env, first, _policy(guide.members[0], env), iterations, step)
+    scores = _play(known, env, {CLAIRVOYANT: course}, tick)
+    return Entry(_titled(CLAIRVOYANT, label), label, scores, role=CLAIRVOYANT)
+
+
+def _middle(entry: Entry) -> float:
+    return float(interquartile_mean(entry.scores))
+
+
+def _titled(name: str, label: str) -> str:
+    return f"{name} [{label}]" if label else name
+
+
 def _play(
-    loaded: Config, env: Any, policies: Mapping[str, Policy], tick: Callable[[], None]
+    loaded: Config, env: Any, policies: Mapping[str, Acting], tick: Callable[[], None]
 ) -> Floats:
     """Welfare of policies on the rows of an environment: [P, C]."""
     first = loaded.settings.experiment.evaluation.first_seed

@@ -1,0 +1,79 @@
+"""What a planner could earn who knew each city and its future: a ceiling, not a policy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from inspect import unwrap
+from typing import Any
+
+import torch
+from torch import Tensor
+
+#: Of Adam, in units of a lever's range: at the start, and where it falls to.
+RATE, RATE_END = 0.05, 0.005
+
+
+def climb(
+    env: Any,
+    seed: int,
+    start: Mapping[str, Tensor],
+    iterations: int,
+    monthly_discount: float,
+    tick: Callable[[], None],
+) -> dict[str, Tensor]:
+    """A plan for each row, by gradient through the row itself with its shocks.
+
+    What is climbed is welfare of the whole with the stocks left at the end, whatever agents are
+    paid. The plan that each row is left with is its best on the way; so it is no worse than the
+    start, and as a search of so many steps a lower bound of what can be earned.
+
+    Args:
+        env: a batched environment that starts at ``seed``.
+        start: group -> actions ``[T, B, n, A]`` of every step, row, agent and lever.
+        iterations: gradient steps; 0 gives the start back.
+        monthly_discount: of welfare.
+        tick: called after every step of all rows.
+    """
+    plan = {name: x.detach().clone().requires_grad_() for name, x in start.items()}
+    best = {name: x.detach().clone() for name, x in start.items()}
+    optimiser = torch.optim.Adam(plan.values(), lr=RATE)
+    most = torch.full((env.num_envs,), -torch.inf, dtype=env.dtype, device=env.device)
+    for number in range(iterations + 1):
+        value = _value(env, seed, plan, monthly_discount, tick)
+        better = value.detach() > most
+        most = torch.where(better, value.detach(), most)
+        best = {k: torch.where(better[:, None, None], x, best[k]) for k, x in _plain(plan).items()}
+        if number == iterations:
+            break
+        for group in optimiser.param_groups:
+            group["lr"] = RATE + (RATE_END - RATE) * number / iterations
+        optimiser.zero_grad()
+        (-value.sum()).backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+        with torch.no_grad():
+            for x in plan.values():
+                x.clamp_(-1.0, 1.0)
+    return best
+
+
+def _plain(plan: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: x.detach() for name, x in plan.items()}
+
+
+def _value(
+    env: Any,
+    seed: int,
+    plan: Mapping[str, Tensor],
+    monthly_discount: float,
+    tick: Callable[[], None],
+) -> Tensor:
+    """Discounted welfare of every row over the episode and after it ``[B]``, months of income."""
+    step = unwrap(type(env).step)  # environments may step without gradients
+    env.reset(seed=seed)
+    total = torch.zeros(env.num_envs, dtype=env.dtype, device=env.device)
+    for number in range(env.steps_per_episode):
+        found = step(env, {name: x[number] for name, x in plan.items()}).info["welfare"]
+        weight = monthly_discount ** (number * env.months_per_step)
+        total = total + weight * (found["overall"] + found["terminal"])
+        tick()
+    return total

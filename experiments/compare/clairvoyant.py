@@ -1,0 +1,56 @@
+"""The clairvoyant of a comparison: a plan for each held-out city, made knowing what will happen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from agents.planning.clairvoyant import climb
+from agents.policy import Policy
+from experiments.evaluate import MONTHLY_DISCOUNT
+
+
+class Course:
+    """A policy that does at every step what is written down for each row.
+
+    actions: group -> ``[T, B, n, A]``.
+    """
+
+    def __init__(self, actions: Mapping[str, Tensor]) -> None:
+        self.actions = actions
+        self.step = 0
+
+    def reset(self, num_envs: int) -> None:
+        self.step = 0
+
+    def act(self, observations: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        self.step += 1
+        return {name: x[self.step - 1] for name, x in self.actions.items()}
+
+
+def clairvoyant(
+    env: Any, seed: int, guide: Policy, iterations: int, tick: Callable[[], None]
+) -> Course:
+    """The best plan found for each row, climbing from what a policy does there.
+
+    Args:
+        env: whose rows are the held-out cities. seed: of its first row. guide: a policy.
+        iterations: gradient steps. tick: called after every step of all rows.
+    """
+    start = _written_down(env, seed, guide)
+    return Course(climb(env, seed, start, iterations, MONTHLY_DISCOUNT, tick))
+
+
+def _written_down(env: Any, seed: int, policy: Policy) -> dict[str, Tensor]:
+    """What a policy does in one episode: group -> ``[T, B, n, A]``."""
+    observations, _ = env.reset(seed=seed)
+    policy.reset(env.num_envs)
+    steps: list[dict[str, Tensor]] = []
+    with torch.no_grad():
+        for _ in range(env.steps_per_episode):
+            steps.append(policy.act(observations))
+            observations = env.step(steps[-1]).observations
+    return {name: torch.stack([step[name] for step in steps]).clamp(-1, 1) for name in steps[0]}

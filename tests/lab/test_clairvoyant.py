@@ -1,0 +1,121 @@
+"""The clairvoyant knows each row's future, is no worse than its guide, bounds what is earned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from agents.planning.clairvoyant import climb
+from envs.groups import StepResult
+from experiments import compare, config
+from experiments.compare.comparison import (
+    BEST_RULE,
+    CLAIRVOYANT,
+    RANDOM,
+    STATUS_QUO,
+    Comparison,
+    Entry,
+)
+from experiments.compare.gap import content, gaps
+from experiments.compare.report import readings, sheets
+from experiments.train import train
+from tests.toys import Toy
+
+
+class Foretold(Toy):
+    """Welfare is highest where the lever meets the shock of the row and step, within bounds."""
+
+    def first(self) -> Tensor:
+        return torch.zeros(self.num_envs)
+
+    def live(self, actions: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        self.earned = 1 - (actions["board"][:, 0, 0] - 0.5 * self.shock()).square()
+        return {"board": torch.zeros(self.num_envs, 1)}, self.nothing()
+
+    def step(self, actions: Mapping[str, Tensor]) -> StepResult:
+        found = super().step(actions)
+        left = torch.zeros_like(self.earned)
+        found.info["welfare"] = {"overall": self.earned, "terminal": left}
+        return found
+
+
+def test_every_row_meets_its_own_future() -> None:
+    env = Foretold(5, 4)
+    start = {"board": torch.zeros(4, 5, 1, 1)}
+    plan = climb(env, 7, start, 150, 0.99, lambda: None)["board"][:, :, 0, 0]
+    env.reset(seed=7)
+    best = (0.5 * env.noise[:, :4]).clamp(-1, 1).T
+    torch.testing.assert_close(plan, best, atol=2e-3, rtol=0)
+
+
+def test_a_row_keeps_its_best_plan_and_none_is_worse_than_the_start() -> None:
+    env = Foretold(5, 4)
+    env.reset(seed=7)
+    start = {"board": (0.5 * env.noise[:, :4]).clamp(-1, 1).T[..., None, None]}
+    for steps in (0, 3):
+        kept = climb(env, 7, start, steps, 0.99, lambda: None)["board"]
+        torch.testing.assert_close(kept, start["board"], atol=1e-6, rtol=0)
+
+
+def made(seeds: int = 6, cities: int = 20, blind: bool = True) -> Comparison:
+    """A learner that earns half of a gap of .02 over a plan made in advance."""
+    rng = np.random.default_rng(0)
+    city = rng.normal(0, 0.02, cities)
+    entries = (
+        Entry("learner", "", 0.02 + city + rng.normal(0, 0.001, (seeds, cities))),
+        Entry("plan", "", 0.01 + np.tile(city, (seeds, 1)), blind=blind),
+        Entry("status quo", "", np.zeros((1, cities)), role=STATUS_QUO),
+        Entry("random", "", np.zeros((1, cities)), role=RANDOM),
+        Entry("best rule (pi)", "", 0.005 + city[None], role=BEST_RULE),
+        Entry(
+            "clairvoyant",
+            "",
+            (0.03 + city + rng.normal(0, 0.004, cities))[None],
+            role="clairvoyant",
+        ),
+    )
+    return Comparison(entries, (("", {"city": "made up"}),), ())
+
+
+def test_share_of_the_gap_is_paired_with_the_best_plan() -> None:
+    found = made()
+    (gap,) = gaps(found)
+    assert gap.base == "plan"
+    assert [row.name for row in gap.earned] == ["learner"]
+    assert gap.size.estimate == pytest.approx(0.02, abs=0.002)
+    assert gap.supports
+    assert gap.intervals > 8
+    share = gap.earned[0].share
+    assert share.estimate == pytest.approx(0.5, abs=0.06)
+    assert share.low < share.estimate < share.high
+    assert content([gap])[0]["earned"][0]["share"]["estimate"] == share.estimate
+    shown = next(sheet for sheet in sheets(found) if "clairvoyant gap" in sheet.title)
+    assert [row[0] for row in shown.rows] == ["clairvoyant", "learner"]
+    assert any("bears claim that" in line for line in readings(found))
+
+
+def test_without_a_plan_the_gap_starts_at_the_best_rule() -> None:
+    (gap,) = gaps(made(blind=False))
+    assert gap.base == "best rule (pi)"
+    assert {row.name for row in gap.earned} == {"learner", "plan"}
+
+
+def test_a_comparison_takes_its_clairvoyant_along(
+    quick: Callable[..., list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["scenario.horizon=24", "districts=4", "cities=2", "experiment.evaluation.cities=3"]
+    world = [word for word in quick() if word.startswith(("experiment=", "runs="))]
+    monkeypatch.undo()
+    train(config.load([*world, *words, "scenario=city_v0", "agent=pi"]), [])
+    ticks: list[int] = []
+    plan = compare.Plan(compare.collect([str(tmp_path / "runs" / "*" / "*")]), clairvoyant=4)
+    found = compare.score(plan, lambda: ticks.append(1))
+    assert len(ticks) == plan.episodes
+    scores = {entry.role or entry.name: entry.scores[0] for entry in found.entries}
+    assert (scores[CLAIRVOYANT] >= scores["pi"]).all()
+    assert scores[CLAIRVOYANT].mean() > scores["pi"].mean()
