@@ -27,6 +27,9 @@ from experiments.sheets import markdown
 from experiments.train import train
 
 Seeds = Annotated[int, Between(1, 1000)]
+Steps = Annotated[int, Between(0, 10_000)]
+#: Gradient steps of a clairvoyant in a rehearsal.
+QUICK_STEPS = 2
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,7 @@ class Baseline:
     title: str
     common: tuple[str, ...]
     seeds: Seeds
+    clairvoyant: Steps
     runs: tuple[tuple[str, ...], ...]
     quick: tuple[str, ...]
     quick_agents: dict[str, tuple[str, ...]]
@@ -44,12 +48,16 @@ class Baseline:
 
 @dataclass(frozen=True)
 class Section:
-    """One scenario of the page: its jobs, all checked, and the commands that run them."""
+    """One scenario of the page: its jobs, all checked, and the commands that run them.
+
+    clairvoyant: gradient steps of the row that knows the future; 0 leaves it out.
+    """
 
     name: str
     title: str
     jobs: tuple[Config, ...]
     commands: tuple[str, ...]
+    clairvoyant: int
 
 
 def names() -> list[str]:
@@ -82,7 +90,9 @@ def section(
     jobs: list[Config] = []
     commands, problems = [], []
     for line in found.runs:
-        words = [*found.common, *line, f"seed=range(0,{seeds})", *more]
+        words = [*found.common, *line, *more]
+        if quick or not any(word.startswith("seed=") for word in line):
+            words = [w for w in words if not w.startswith("seed=")] + [f"seed=range(0,{seeds})"]
         words += [f"runs={runs}"] if runs != "runs" else []
         if quick:
             kind = next((w.partition("=")[2] for w in line if w.startswith("agent=")), "ppo")
@@ -94,7 +104,8 @@ def section(
             problems += [f"{path.name}: {text}" for text in error.problems]
     if problems:
         raise InputError(list(dict.fromkeys(problems)))
-    return Section(name, found.title, tuple(jobs), tuple(commands))
+    steps = min(found.clairvoyant, QUICK_STEPS) if quick else found.clairvoyant
+    return Section(name, found.title, tuple(jobs), tuple(commands), steps)
 
 
 def work(sections: Sequence[Section], command: Sequence[str], told: Callable[[str], None]) -> None:
@@ -132,7 +143,7 @@ def write(sections: Sequence[Section], page: Path, command: str) -> Path:
 def _compared(part: Section, page: Path) -> list[str]:
     """Markdown of one section; writes its picture."""
     folders = [str(run_of(job).folder) for job in part.jobs]
-    plan = compare.Plan(compare.collect(folders))
+    plan = compare.Plan(compare.collect(folders), clairvoyant=part.clairvoyant)
     found = compare.score(plan, lambda: None)
     picture = page.parent / "images" / f"results-{part.name}.png"
     compare.draw(found, plan.collection.groups, picture, None)
