@@ -311,7 +311,8 @@ def test_the_seed_decides_the_numbers(kind: str, tmp_path: Path) -> None:
 
 def test_feedback_is_the_plan_where_nothing_is_unexpected() -> None:
     core = Pigou(16, 6)
-    trained = learner("feedback", core, 10, learning_rate=2e-2, gain_learning_rate=2e-2)
+    rates = {"learning_rate": 2e-2, "gain_learning_rate": 2e-2}
+    trained = learner("feedback", core, 10, periods=1, **rates)
     finish(trained)
     policy = trained.policy()
     policy.reset(2)
@@ -353,9 +354,8 @@ def test_windows_cut_the_graph_but_a_value_carries_the_rest() -> None:
             self.x = actions["board"][:, 0, 0]
             return {"board": reward.unsqueeze(-1)}, self.nothing()
 
-    trained = learner(
-        "feedback", Patience(32, 8), 40, window=1, learning_rate=0.05, value_learning_rate=1e-2
-    )
+    rates = {"learning_rate": 0.05, "value_learning_rate": 1e-2}
+    trained = learner("feedback", Patience(32, 8), 40, periods=1, window=1, **rates)
     finish(trained)
     assert float(trained.policy().weights()["board.plan"]) > 0.5
 

@@ -111,7 +111,7 @@ def test_every_learner_fills_a_run_folder(kind: str, toy_world: None, tmp_path: 
 def test_the_gradient_of_the_city_improves_on_today_and_moves_every_lever(
     quick_city: Callable[[], Any],
 ) -> None:
-    changes = {"learning_rate": 2e-2, "window": 2, "rollouts_per_segment": 6}
+    changes = {"learning_rate": 2e-2, "periods": 1, "window": 2, "rollouts_per_segment": 6}
     trained = learner("feedback", quick_city(), 6, **changes)
     rows = list(trained.train(0, lambda: None))
     assert rows[-1]["reward"] > rows[0]["reward"] + 0.05
