@@ -18,7 +18,7 @@ from torch.nn.functional import softplus
 from envs.city.functions import FLOOR, minus, plus
 from envs.city.levers import Policy
 from envs.city.parameters import Parameters
-from envs.city.sizes import PRIVATE
+from envs.city.sizes import DODGE_NAMES, PRIVATE
 
 
 @dataclass(frozen=True)
@@ -114,15 +114,17 @@ def dodges(p: Parameters, policy: Policy, lure: Tensor, audit: Tensor, norm: Ten
             multiplies the cost of concealment by.
     """
     worth = softplus(p.bd.ev_sharp * odds(p, audit[:, 1:])) / norm
+    # A share is most (1 - exp(-steep rate)); both factors carry the minus sign of expm1.
     steep = -worth / (p.bd.ev_sharp * p.bd.dodge_cost * p.bd.dodge_max)
-    subsidy, toll, fare, claim = steep.split(1, -1)
-    most = (-p.bd.dodge_max).split(1, -1)
-    driven = plus(policy["toll"], (p.bd.tolled_km, policy["road_toll"]))
+    subsidy, toll, fare, claim = steep.chunk(len(DODGE_NAMES), -1)
+    mimics, frauds, riders, claimants = (-p.bd.dodge_max).chunk(len(DODGE_NAMES), -1)
     trips = p.bd.legs / p.bd.wage_unit
-    bought = policy["subsidy"] * (subsidy / p.bd.gross_return).unsqueeze(-1)
+    returns = policy["subsidy"] * (subsidy / p.bd.gross_return).unsqueeze(-1)
+    driven = plus(policy["toll"], (p.bd.tolled_km, policy["road_toll"]))
+    ridden = policy["fare"].unsqueeze(-1)
     return Dodging(
-        mimic=most[0].unsqueeze(-1) * torch.expm1(bought),
-        fraud=most[1] * torch.expm1(toll * trips * driven),
-        riding=(most[2] * torch.expm1(fare * trips * policy["fare"].unsqueeze(-1))).squeeze(-1),
-        claims=most[3] * torch.expm1(claim * lure),
+        mimic=mimics.unsqueeze(-1) * torch.expm1(returns),
+        fraud=frauds * torch.expm1(toll * trips * driven),
+        riding=(riders * torch.expm1(fare * trips * ridden)).squeeze(-1),
+        claims=claimants * torch.expm1(claim * lure),
     )
