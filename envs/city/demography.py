@@ -10,34 +10,26 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from envs.city.functions import plus
 from envs.city.parameters import Parameters
 
 
 def age(people: Tensor, p: Parameters, education: Tensor) -> Tensor:
     """People ``[B, D, K]`` a month later, at home where they were.
 
+    Between neighbouring types go those who rise less those who fall: nobody rises from the last
+    type or falls from the first.
+
     Args:
         education: ``[B, D]`` log perceived quality of schools over the first year's.
     """
-    rise, fall, growth = monthly(p, education)
-    up, down = people * rise, people * fall
-    nobody = torch.zeros_like(people[..., :1])
-    risen = torch.cat([nobody, up[..., :-1]], -1)
-    fallen = torch.cat([down[..., 1:], nobody], -1)
-    return people * (1 + growth) - up - down + risen + fallen
-
-
-def monthly(p: Parameters, education: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Hazards of rising and falling ``[B, D, K]`` and natural growth ``[b, 1, K]`` per month.
-
-    Nobody rises from the last type or falls from the first.
-    """
-    kinds = p.bd.birth_rate.shape[-1]
-    order = torch.arange(kinds, device=education.device)
     lift = torch.exp(p.bd.el_mobility * education).unsqueeze(-1)
-    rise = p.bdk.rise * (order < kinds - 1) / 12 * lift
-    fall = p.bdk.fall * (order > 0) / 12
-    return rise, fall, (p.bdk.birth_rate - p.bdk.death_rate) / 12
+    rise, fall = p.bdk.rise / p.year * lift, p.bdk.fall / p.year
+    climbing = people[..., :-1] * rise[..., :-1] - people[..., 1:] * fall[..., 1:]
+    nobody = torch.zeros_like(people[..., :1])
+    steps = torch.cat([nobody, climbing, nobody], -1)
+    born = (p.bdk.birth_rate - p.bdk.death_rate) / p.year
+    return plus(people, (people, born)) + steps[..., :-1] - steps[..., 1:]
 
 
 def transition(p: Parameters) -> Tensor:

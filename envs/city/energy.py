@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from envs.city.functions import diminishing
+from envs.city.functions import diminishing, plus, without
 from envs.city.parameters import Parameters
 from envs.city.ports import Energy, Market, Residents, Traffic
 from envs.city.shocks import Shocks
@@ -21,8 +21,8 @@ def renewable_share(p: Parameters, clean: Tensor) -> Tensor:
 
     The odds rise in proportion to the capital, so that the share stays below one.
     """
-    odds = p.b.renewable / (1 - p.b.renewable) * clean
-    return odds / (1 + odds)
+    odds = p.b.renewable / (p.one - p.b.renewable) * clean
+    return odds / (p.one + odds)
 
 
 def scarcity(p: Parameters, load: Tensor) -> Tensor:
@@ -73,13 +73,13 @@ def supply(
     """
     use = used(p, retrofit, money, residents, market, traffic.vehicle_km)
     renewable = renewable_share(p, clean)
-    base = 1 - p.b.grid_renewable + p.b.grid_renewable * clean
+    base = torch.lerp(p.one, clean, p.b.grid_renewable)
     load = p.b.grid_load * use.sum((1, 2)) / first_use / base
     price = scarcity(p, load) - scarcity(p, p.b.grid_load)
     return Energy(
         use=use,
-        carbon=use * p.bdk.carbon * (1 - renewable).reshape(-1, 1, 1),
+        carbon=without(use * p.bdk.carbon, renewable.reshape(-1, 1, 1)),
         renewable=renewable,
         load=load,
-        price=price + p.b.fuel_energy * shocks["fuel"],
+        price=plus(price, (p.b.fuel_energy, shocks["fuel"])),
     )

@@ -15,10 +15,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from envs.city.functions import FLOOR
+from envs.city.functions import FLOOR, minus, plus
 from envs.city.levers import Policy
 from envs.city.parameters import Parameters
-from envs.city.sizes import PRIVATE
+from envs.city.sizes import DODGE_NAMES, PRIVATE
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def odds(p: Parameters, audit: Tensor) -> Tensor:
         audit: ``[B, n]``, or ``[n]`` with scalar parameters.
     """
     v = p.b if audit.dim() == 1 else p.bd
-    return 1 - v.detection * (1 + v.penalty) * audit
+    return minus(p.one, (plus(v.detection, (v.detection, v.penalty)), audit))
 
 
 def evaded_share(p: Parameters, rate: Tensor, audit: Tensor, norm: Tensor | float = 1.0) -> Tensor:
@@ -66,7 +66,7 @@ def evaded_share(p: Parameters, rate: Tensor, audit: Tensor, norm: Tensor | floa
     """
     v = p.b if rate.dim() == 1 else p.bd
     gain = softplus(v.ev_sharp * rate * odds(p, audit)) / (v.ev_sharp * v.ev_cost * v.ev_max)
-    return v.ev_max * (1 - torch.exp(-gain / norm))
+    return -v.ev_max * torch.expm1(-gain / norm)
 
 
 def taxes(p: Parameters, policy: Policy, audit: Tensor, norm: Tensor | float = 1.0) -> Tensor:
@@ -94,7 +94,7 @@ def claimed(p: Parameters, policy: Policy, people: Tensor, claims: Tensor) -> Cl
     offer = (paid * own).sum(1, keepdim=True) / (paid.sum(1, keepdim=True) + FLOOR)
     more = (offer - own).clamp_min(0)
     more = more * more / (more + p.bdk.least_claim)
-    got = own + claims.unsqueeze(-1) * more
+    got = plus(own, (claims.unsqueeze(-1), more))
     return Claimed(
         rebate=got[..., 0] * p.bd.wage_unit,
         targeting=got[..., 1:],
@@ -114,21 +114,17 @@ def dodges(p: Parameters, policy: Policy, lure: Tensor, audit: Tensor, norm: Ten
             multiplies the cost of concealment by.
     """
     worth = softplus(p.bd.ev_sharp * odds(p, audit[:, 1:])) / norm
-    steep = worth / (p.bd.ev_sharp * p.bd.dodge_cost * p.bd.dodge_max)
-    subsidy, toll, fare, claim = steep.unbind(-1)
-    most = p.bd.dodge_max.unbind(-1)
-    trips = p.b.legs / p.b.wage_unit
-
-    driven = policy["toll"] + p.bd.tolled_km * policy["road_toll"]
-
-    def share(rate: Tensor, factor: Tensor, largest: Tensor) -> Tensor:
-        row = (-1, *(1,) * (rate.dim() - 1))
-        top = largest.reshape(row)
-        return top - top * torch.exp(-factor.reshape(row) * rate)
-
+    # A share is most (1 - exp(-steep rate)); both factors carry the minus sign of expm1.
+    steep = -worth / (p.bd.ev_sharp * p.bd.dodge_cost * p.bd.dodge_max)
+    subsidy, toll, fare, claim = steep.chunk(len(DODGE_NAMES), -1)
+    mimics, frauds, riders, claimants = (-p.bd.dodge_max).chunk(len(DODGE_NAMES), -1)
+    trips = p.bd.legs / p.bd.wage_unit
+    returns = policy["subsidy"] * (subsidy / p.bd.gross_return).unsqueeze(-1)
+    driven = plus(policy["toll"], (p.bd.tolled_km, policy["road_toll"]))
+    ridden = policy["fare"].unsqueeze(-1)
     return Dodging(
-        mimic=share(policy["subsidy"], subsidy / p.b.gross_return, most[0]),
-        fraud=share(driven, toll * trips, most[1]),
-        riding=share(policy["fare"], fare * trips, most[2]),
-        claims=share(lure, claim, most[3]),
+        mimic=mimics.unsqueeze(-1) * torch.expm1(returns),
+        fraud=frauds * torch.expm1(toll * trips * driven),
+        riding=(riders * torch.expm1(fare * trips * ridden)).squeeze(-1),
+        claims=claimants * torch.expm1(claim * lure),
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from envs.city.levers import LEVERS
+from envs.city.functions import minus, plus
 from envs.city.parameters import Parameters
 from envs.city.ports import Commute, Fiscal, Income, Market, Residents, ServiceUse
 
@@ -44,15 +44,15 @@ def budget(
     Quasi-rents and quasi-profits are not part of a resident's budget: they belong to owners,
     who keep them whoever moves in (MODEL section 22.3), and enter welfare there.
     """
-    policy, efficiency = fiscal.policy, p.bd.efficiency.unsqueeze(1)
-    dividend = fiscal.dividend / residents.people.sum((1, 2))
-    gross = efficiency * (f.participation * market.effort).reshape(-1, 1, 1) * pay
+    people, policy = residents.people, fiscal.policy
+    effort = (f.participation * market.effort).reshape(-1, 1, 1)
+    gross = p.bdk.efficiency * effort * pay
     net = gross * fiscal.keep_income.reshape(-1, 1, 1)
-    rebate = (fiscal.rebate * f.money.unsqueeze(-1)).unsqueeze(1)
-    burden = p.b.compliance * (policy["audit"] - LEVERS["audit"].default)
-    extra = (rebate + dividend.reshape(-1, 1, 1) - services.fees) / net - burden.reshape(-1, 1, 1)
-    disposable = net * subsistence(p, 1 + extra)
-    spending = p.b.loc_share.unsqueeze(-1) * (residents.people * disposable).sum(-1)
+    dividend = (fiscal.dividend / people.sum((1, 2))).unsqueeze(-1)
+    given = plus(dividend, (fiscal.rebate, f.money.unsqueeze(-1))).unsqueeze(1)
+    left = minus(p.one, (p.b.compliance, policy["audit"] - p.today["audit"])).reshape(-1, 1, 1)
+    disposable = net * subsistence(p, left + (given - services.fees) / net)
+    spending = p.bd.loc_share * (people * disposable).sum(-1)
     return Income(gross=gross, net=net, disposable=disposable, spending=spending)
 
 
@@ -75,8 +75,12 @@ def experienced(
     worker = income.disposable / participation.reshape(-1, 1, 1)
     alike = typical_value.reshape(-1, 1, 1)
     decided = (commuting.money - commuting.common) / value_of_time.unsqueeze(1)
-    money = kappa * (decided + commuting.common / alike) - p.bdk.legs / worker * commuting.money
-    return utility + money + commuting.minutes * (kappa - p.bdk.kappa_w)
+    return plus(
+        utility,
+        (kappa, decided + commuting.common / alike),
+        (kappa - p.bdk.kappa_w, commuting.minutes),
+        (-p.bdk.legs / worker, commuting.money),
+    )
 
 
 def type_income(residents: Residents, income: Income) -> Tensor:

@@ -8,7 +8,17 @@ import torch
 from torch import Tensor
 
 from envs.city import tags
-from envs.city.functions import FLOOR, ces_match, diminishing, mix, pull, push, saturate
+from envs.city.functions import (
+    FLOOR,
+    ces_match,
+    diminishing,
+    minus,
+    mix,
+    plus,
+    pull,
+    push,
+    saturate,
+)
 from envs.city.geography import Geography
 from envs.city.parameters import Parameters
 from envs.city.ports import (
@@ -96,25 +106,24 @@ def log_productivity(
 ) -> Tensor:
     """Log total factor productivity ``[B, D, P]``; ``gained`` ``[B, S]`` see ``tags.match``."""
     density = torch.log(spill_density(geography, s.employed) / f.spill)
-    common = (
-        shocks["productivity"] + p.bd.g_road * torch.log(roads.index) + s.knowledge.unsqueeze(-1)
+    common = plus(
+        shocks["productivity"] + s.knowledge.unsqueeze(-1), (p.bd.g_road, torch.log(roads.index))
     )
-    return (
-        f.productivity
-        + p.bdk.agglomeration * density.unsqueeze(-1)
-        + (s.establishments + tags.sector_gain(p, f.sector_tags, gained)).unsqueeze(1)
-        + common.unsqueeze(-1)
-        - p.bdk.contact_trade * shocks["contact"].reshape(-1, 1, 1)
+    of_sector = minus(
+        s.establishments + tags.sector_gain(p, f.sector_tags, gained),
+        (p.bd.contact_trade, shocks["contact"].unsqueeze(-1)),
+    )
+    return plus(
+        f.productivity + of_sector.unsqueeze(1) + common.unsqueeze(-1),
+        (p.bdk.agglomeration, density.unsqueeze(-1)),
     )
 
 
 def log_prices(s: IndustryState, shocks: Shocks) -> Tensor:
     """Log output prices ``[B, D, P]``: one of each export, one local price a district."""
-    districts = s.price_local.shape[-1]
-    export = (
-        (s.price_export + shocks["demand"].unsqueeze(-1)).unsqueeze(1).expand(-1, districts, -1)
-    )
-    return torch.cat([export, torch.log(s.price_local).unsqueeze(-1)], -1)
+    local = torch.log(s.price_local).unsqueeze(-1)
+    export = (s.price_export + shocks["demand"].unsqueeze(-1)).unsqueeze(1)
+    return torch.cat([export.expand(-1, local.shape[1], -1), local], -1)
 
 
 def post(
@@ -134,25 +143,19 @@ def post(
     productivity = log_productivity(s, f, geography, p, roads, gained, shocks)
     price = log_prices(s, shocks)
     labour, floor = p.bdk.share_labour, p.bdk.share_floor
-    capital_share = 1 - labour - floor
-    wage = s.wage[..., :PRIVATE]
-    rent = residents.work_rent.unsqueeze(-1)
-    log_sales = (
-        torch.log(s.capital)
-        + (
-            productivity
-            + price
-            + floor * torch.log(floor / rent)
-            + labour * torch.log(labour / wage)
-        )
-        / capital_share
+    wage, rent = s.wage[..., :PRIVATE], residents.work_rent.unsqueeze(-1)
+    margin = plus(
+        productivity + price,
+        (floor, torch.log(floor / rent)),
+        (labour, torch.log(labour / wage)),
     )
-    demand = torch.cat([labour * torch.exp(log_sales) / wage, staffing.staff.unsqueeze(-1)], -1)
+    sales = s.capital * torch.exp(margin / (p.one - labour - floor))
+    demand = torch.cat([labour * sales / wage, staffing.staff.unsqueeze(-1)], -1)
     net = s.wage * s.finding * (fiscal.keep_income / f.wage).reshape(-1, 1, 1)
-    total = demand.sum((1, 2)).reshape(-1, 1, 1)
+    total = demand.sum((1, 2), keepdim=True)
     jobs = f.workplace * (demand / total) ** p.bdk.size_jobs * net**p.bdk.eps
     return JobOffers(
-        attraction=mix(jobs, affinity.transpose(1, 2)),
+        attraction=mix(jobs, affinity.mT),
         jobs=jobs,
         affinity=affinity,
         demand=demand,
@@ -175,28 +178,29 @@ def clear(
     Hours respond to the net-of-tax rate with elasticity ``el_hours``; utility does not
     count the lost pay, since leisure makes up for it at the margin.
     """
-    hours = p.b.el_hours * torch.log(fiscal.keep_income / f.keep_income)
-    effort = torch.exp(s.skill + hours)
-    units = commuting.workers * p.bdk.efficiency * effort.reshape(-1, 1, 1)
+    hours = torch.log(fiscal.keep_income / f.keep_income)
+    effort = torch.exp(plus(s.skill, (p.b.el_hours, hours)))
+    units = commuting.workers * (p.bd.efficiency * effort.unsqueeze(-1)).unsqueeze(1)
     supply = offers.supply(units)
     employed = ces_match(offers.demand, supply, p.bdk.rho_match)
     rate = employed / supply.clamp_min(FLOOR)
     pay = offers.chosen(s.wage * rate)
 
     labour, floor = p.bdk.share_labour, p.bdk.share_floor
-    private = employed[..., :PRIVATE]
+    kept_sales, private = p.one - floor, employed[..., :PRIVATE]
     rent = residents.work_rent.unsqueeze(-1)
-    log_output = (
-        offers.productivity
-        + labour * torch.log(private.clamp_min(FLOOR))
-        + (1 - labour - floor) * torch.log(s.capital)
-        + floor * (torch.log(floor / rent) + offers.price)
-    ) / (1 - floor)
-    output = torch.exp(log_output)
+    log_output = plus(
+        offers.productivity,
+        (labour, torch.log(private.clamp_min(FLOOR))),
+        (kept_sales - labour, torch.log(s.capital)),
+        (floor, torch.log(floor / rent) + offers.price),
+    )
+    output = torch.exp(log_output / kept_sales)
     sales = output * torch.exp(offers.price)
     wages = s.wage * employed
-    profit = sales * (1 - floor) - wages[..., :PRIVATE]
-    kept = profit * fiscal.keep_business.unsqueeze(1) + fiscal.subsidy * s.capital
+    profit = sales * kept_sales - wages[..., :PRIVATE]
+    kept = profit * fiscal.keep_business.unsqueeze(1)
+    surplus = plus(kept, (fiscal.subsidy - f.user_cost, s.capital)).sum((1, 2))
     return Market(
         employed=employed,
         rate=rate,
@@ -210,7 +214,7 @@ def clear(
         skill=s.skill,
         jobs=employed.sum(-1) * f.heads / effort.unsqueeze(-1),
         capital=s.capital,
-        surplus=(kept - f.user_cost * s.capital).sum((1, 2)),
+        surplus=surplus,
         pull=tags.pull(p, f.type_tags, s.tags),
     )
 
@@ -222,13 +226,10 @@ def shop(
     decay = torch.exp(-p.bdk.hw_b * roads.car_time)
     size = s.capital[..., LOCAL]
     weight = (size / f.total_capital[:, LOCAL].unsqueeze(-1)) ** p.bd.hw_a
-    log_price = torch.log(s.price_local)
-    reach = pull(decay, weight)
+    priced = weight * torch.log(s.price_local)
+    reach, price = pull(decay, torch.stack([weight, priced], -1)).unbind(-1)
     spread = push(decay, income.spending / reach)
-    return Shopping(
-        revenue=f.local_scale * weight * spread,
-        price_index=pull(decay, weight * log_price) / reach,
-    )
+    return Shopping(revenue=f.local_scale * weight * spread, price_index=price / reach)
 
 
 def closed(s: IndustryState, shocks: Shocks) -> Tensor:
@@ -251,32 +252,29 @@ def advance(
 ) -> IndustryState:
     """Wages, beliefs, capital and knowledge of the next month."""
     policy, keep_business = fiscal.policy, fiscal.keep_business
-    scale = settlement.scale["industry"]
-    supply = market.employed / market.rate.clamp_min(FLOOR)
-    returns = market.profit / s.capital * keep_business.unsqueeze(1) + fiscal.subsidy
+    supply = (market.employed / market.rate.clamp_min(FLOOR)).clamp_min(FLOOR)
+    returns = plus(fiscal.subsidy, (market.profit / s.capital, keep_business.unsqueeze(1)))
     expected = torch.lerp(s.expected_return, returns, p.bdk.gain_f)
-    scarcity = (s.capital.sum(1) / f.total_capital) ** (1 / p.bd.eps_k)
-    pace = p.bdk.delta_k / 12
+    scarcity = (s.capital.sum(1) / f.total_capital) ** p.bd.eps_k.reciprocal()
     growth = saturate(expected / (f.user_cost * scarcity.unsqueeze(1)), p.bdk.psi_k, p.bdk.cap_k)
+    grown = plus(s.capital, (p.bdk.delta_k / p.year * s.capital, growth - p.one))
     seed = p.bdk.seed_k * (f.total_capital / s.wage.shape[1]).unsqueeze(1)
-    output = torch.log(market.output.sum(1)[:, :LOCAL] / f.output[:, :LOCAL])
-    rate = p.b.rate_know
+    empty = p.one - s.capital / f.capital
+    shortage = torch.log(f.output / market.output.sum(1))[:, :LOCAL]
     net = torch.log(keep_business / f.keep_business)
-    sales = market.sales[..., LOCAL]
     funded = torch.stack([policy[line] for line in ("research", "training", "talent")])
-    research, training, talent = diminishing(funded * scale).unbind(0)
+    research, training, talent = diminishing(funded * settlement.scale["industry"]).unbind(0)
     return IndustryState(
-        wage=s.wage * (offers.demand / supply.clamp_min(FLOOR)).clamp_min(FLOOR) ** p.bdk.eta_w,
+        wage=s.wage * (offers.demand / supply).clamp_min(FLOOR) ** p.bdk.eta_w,
         finding=torch.lerp(s.finding, market.rate, p.bdk.gain_e),
         employed=market.employed.sum(-1),
-        capital=s.capital * (1 - pace + pace * growth - closed(s, shocks))
-        + seed * (1 - s.capital / f.capital),
+        capital=plus(minus(grown, (s.capital, closed(s, shocks))), (seed, empty)),
         expected_return=expected,
         establishments=s.establishments
         + (p.bd.el_business * net - s.establishments) / p.bd.lag_business,
-        knowledge=torch.lerp(s.knowledge, p.b.el_research * research, rate),
-        skill=torch.lerp(s.skill, p.b.el_training * training, rate),
+        knowledge=torch.lerp(s.knowledge, p.b.el_research * research, p.b.rate_know),
+        skill=torch.lerp(s.skill, p.b.el_training * training, p.b.rate_know),
         tags=tags.drifted(p, f.sector_tags, s.tags, talent, s.wage),
-        price_local=s.price_local * (shopping.revenue / sales) ** p.bd.eta_p,
-        price_export=torch.lerp(s.price_export, -output / p.bd.sigma_x, p.bd.gain_e),
+        price_local=s.price_local * (shopping.revenue / market.sales[..., LOCAL]) ** p.bd.eta_p,
+        price_export=torch.lerp(s.price_export, shortage / p.bd.sigma_x, p.bd.gain_e),
     )

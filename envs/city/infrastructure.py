@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from envs.city import energy
-from envs.city.functions import diminishing, erlang, pull, saturate
+from envs.city.functions import diminishing, erlang, minus, plus, pull, saturate, without
 from envs.city.geography import Geography
 from envs.city.parameters import Parameters
 from envs.city.ports import Commute, Energy, Fiscal, Market, Residents, Roads, Settlement, Traffic
@@ -65,21 +65,22 @@ def congested_pace(
 
     condition: ``[B, L]``, 1 in the first year; load: ``[B, L]``.
     """
-    free = roads.free_pace(p) / (1 - p.bd.cond_speed + p.bd.cond_speed * condition)
-    return free * roads.crowded(p, load)
+    speed = plus(p.one, (p.bd.cond_speed, condition - p.one))
+    return roads.free_pace(p) / speed * roads.crowded(p, load)
 
 
 def capacity(p: Parameters, road: Tensor, condition: Tensor) -> Tensor:
     """Usable capacity ``[B, L]`` veh-km/h."""
-    return road * (1 - p.bd.cond_capacity + p.bd.cond_capacity * condition)
+    return plus(road, (road, p.bd.cond_capacity * (condition - p.one)))
 
 
 def transit_times(
     geography: Geography, p: Parameters, frequency: Tensor, crowding: Tensor
 ) -> Tensor:
     """Generalised transit times ``[B, D, D]`` minutes, waiting included."""
-    waiting = p.b.wait_weight * 60 / (2 * frequency)
-    return geography.transit_ride * crowding.reshape(-1, 1, 1) + waiting.reshape(-1, 1, 1)
+    waiting = 0.5 * 60 * p.b.wait_weight / frequency
+    riding = (geography.transit_ride, crowding.reshape(-1, 1, 1))
+    return plus(waiting.reshape(-1, 1, 1), riding)
 
 
 def service_level(
@@ -96,7 +97,7 @@ def service_level(
     stock = geography.roads.by_district(s.road) / geography.roads.by_district(f.road)
     toll = geography.roads.on_resources(fiscal.road_toll)
     chosen = geography.roads.choose(p, s.pace, toll, f.toll_minutes)
-    avoided = 1 + p.b.contact_transit * shocks["contact"]
+    avoided = plus(p.one, (p.b.contact_transit, shocks["contact"]))
     return Roads(
         car_time=chosen.time,
         car_cost=chosen.cost,
@@ -123,14 +124,16 @@ def emissions_by_source(
     residents: Residents,
 ) -> Tensor:
     """Emissions index by district ``[B, D]``: traffic, industry, buildings; baseline mean 1."""
-    split = p.bd.emission_split
-    districts = vehicle_km.shape[-1]
-    industry = market.sales[..., MANUFACTURING] / f.output.unsqueeze(-1) * districts
-    industry = industry * torch.exp(-p.bd.el_renewables * diminishing(s.clean).unsqueeze(-1))
-    buildings = residents.home_floor / f.floor.mean(-1, keepdim=True)
-    buildings = buildings * torch.exp(-p.bd.el_retrofit * diminishing(s.retrofit).unsqueeze(-1))
-    traffic = vehicle_km / f.vehicle_km.mean(-1, keepdim=True)
-    return split[:, :1] * traffic + split[:, 1:2] * industry + split[:, 2:] * buildings
+    capital = torch.stack([s.clean, s.retrofit])
+    elasticity = torch.stack([p.b.el_renewables, p.b.el_retrofit])
+    clean, retrofit = torch.exp(-elasticity * diminishing(capital)).unbind()
+    split = p.bd.emission_split * vehicle_km.shape[-1]
+    traffic, industry, buildings = split.unbind(-1)
+    return plus(
+        (traffic / f.vehicle_km.sum(-1)).unsqueeze(-1) * vehicle_km,
+        ((industry / f.output * clean).unsqueeze(-1), market.sales[..., MANUFACTURING]),
+        ((buildings / f.floor.sum(-1) * retrofit).unsqueeze(-1), residents.home_floor),
+    )
 
 
 def load(
@@ -146,10 +149,12 @@ def load(
 ) -> Traffic:
     """Traffic on each road resource, transit ridership, and the air."""
     work = commute_vehicle_km(geography, p, roads.shares, commuting.car)
-    other = p.bd.nonwork * (s.pace / f.pace) ** (-p.bd.nonwork_el)
-    other = other * torch.exp(-p.bd.contact_trips * shocks["contact"].unsqueeze(-1))
+    fewer = p.bd.nonwork_el * torch.log(s.pace / f.pace)
+    fewer = plus(fewer, (p.bd.contact_trips, shocks["contact"].unsqueeze(-1)))
+    other = p.bd.nonwork * torch.exp(-fewer)
     goods = market.sales[..., MANUFACTURING].sum(-1) / f.output
-    link_km = work * (1 + other) + p.bd.freight * f.link_km * goods.unsqueeze(-1)
+    freight = (p.bd.freight * f.link_km, goods.unsqueeze(-1))
+    link_km = plus(work, (work, other), freight)
     room = capacity(p, s.road, s.condition)
     vehicle_km = geography.roads.by_district(link_km)
     emissions = emissions_by_source(p, f, s, vehicle_km, market, residents)
@@ -159,7 +164,7 @@ def load(
         load=vehicle_km / geography.roads.by_district(room),
         link_km=link_km,
         link_load=link_km / room,
-        pollution=s.pollution + p.bd.rate_pol * (concentration - s.pollution),
+        pollution=torch.lerp(s.pollution, concentration, p.bd.rate_pol),
         emissions=emissions.mean(-1),
         ridership=commuting.transit.sum((1, 2)),
     )
@@ -196,34 +201,33 @@ def advance(
 ) -> InfrastructureState:
     """Perceived times, stocks and condition, as far as they are paid."""
     policy, scale = fiscal.policy, settlement.scale["infrastructure"]
-    paid = scale.unsqueeze(-1)
-    wear = p.bd.delta_g / 12
-    starts = geography.roads.on_resources(policy["road"] * paid)
+    wear, slow = p.bd.delta_g / p.year, p.b.delta_g / p.year
+    starts = geography.roads.on_resources(policy["road"] * scale.unsqueeze(-1))
     road_pipe, built = erlang(s.road_pipe, wear * f.road * starts, p.bd.lag_g)
-    clean_pipe, clean = erlang(
-        s.clean_pipe, p.b.delta_g / 12 * policy["renewables"] * scale, p.b.lag_g
+    energy_pipe, installed = erlang(
+        torch.stack([s.clean_pipe, s.retrofit_pipe]),
+        torch.stack([policy["renewables"], policy["retrofit"]]) * (slow * scale),
+        p.b.lag_g,
     )
-    retro_pipe, retro = erlang(
-        s.retrofit_pipe, p.b.delta_g / 12 * policy["retrofit"] * scale, p.b.lag_g
-    )
+    clean, retrofit = without(torch.stack([s.clean, s.retrofit]), slow) + installed
     target = congested_pace(geography.roads, p, s.condition, traffic.link_load)
-    use = 1 + (1 - p.bd.wear_fixed) * (traffic.link_load - f.load) / p.bd.vc
-    upkeep = saturate(
-        policy["maintenance"] * settlement.upkeep_scale, torch.ones_like(paid), p.bd.cap_upkeep
-    )
+    worse = (traffic.link_load - f.load) / p.bd.vc
+    use = plus(p.one, (p.one - p.bd.wear_fixed, worse))
+    upkeep = saturate(policy["maintenance"] * settlement.upkeep_scale, p.one, p.bd.cap_upkeep)
     upkeep = geography.roads.on_resources(upkeep)
     crowd = traffic.ridership / f.ridership / (s.frequency / p.b.frequency)
+    crowding = plus(p.one, (p.b.crowding, crowd.square() - p.one))
+    run = p.b.frequency * policy["transit"] * scale
     return InfrastructureState(
-        pace=s.pace + p.bd.gain_tau * (target - s.pace),
-        road=(1 - wear) * s.road + built,
+        pace=torch.lerp(s.pace, target, p.bd.gain_tau),
+        road=without(s.road, wear) + built,
         road_pipe=road_pipe,
-        condition=s.condition + wear * (upkeep - s.condition * use),
-        frequency=s.frequency
-        + p.b.rate_transit * (p.b.frequency * policy["transit"] * scale - s.frequency),
-        crowding=s.crowding + p.b.gain_crowd * (1 + p.b.crowding * (crowd**2 - 1) - s.crowding),
-        clean=(1 - p.b.delta_g / 12) * s.clean + clean,
-        clean_pipe=clean_pipe,
-        retrofit=(1 - p.b.delta_g / 12) * s.retrofit + retro,
-        retrofit_pipe=retro_pipe,
+        condition=plus(s.condition, (wear, minus(upkeep, (s.condition, use)))),
+        frequency=torch.lerp(s.frequency, run, p.b.rate_transit),
+        crowding=torch.lerp(s.crowding, crowding, p.b.gain_crowd),
+        clean=clean,
+        clean_pipe=energy_pipe[0],
+        retrofit=retrofit,
+        retrofit_pipe=energy_pipe[1],
         pollution=traffic.pollution,
     )

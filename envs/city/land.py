@@ -10,6 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from envs.city.functions import plus
 from envs.city.geography import Geography
 from envs.city.parameters import Parameters
 from envs.city.ports import Land, Roads, Staffing
@@ -21,8 +22,9 @@ def taken(wanted: Tensor, free: Tensor) -> Tensor:
     ``free (1 - exp(-wanted / free)) / wanted``: 1 at 0, and all the free land at most.
     """
     pressure = (wanted / free).clamp_min(0)
-    crowded = torch.where(pressure > 1e-6, pressure, torch.ones_like(pressure))
-    return torch.where(pressure > 1e-6, -torch.expm1(-crowded) / crowded, 1 - pressure / 2)
+    small = pressure <= 1e-6
+    crowded = pressure.masked_fill(small, 1)
+    return torch.where(small, 1 - pressure / 2, -torch.expm1(-crowded) / crowded)
 
 
 def use(
@@ -33,20 +35,21 @@ def use(
     Args:
         release: ``[B, D]`` land that planning wants built on, share of that for homes and work.
     """
-    homes, works, facilities, streets = (p.bd.land_use[:, k : k + 1] for k in range(4))
-    open_first = 1 - p.bd.land_use.sum(-1, keepdim=True)
-    wider, larger = roads.stock - 1, staffing.facilities - 1
-    wanted = (homes + works) * release + facilities * larger + streets * wider
+    share, total = p.bdk.land_use, geography.land
+    more = [release, release, staffing.facilities - p.one, roads.stock - p.one]
+    growth = share * torch.stack(more, -1)
+    wanted, open_first = growth.sum(-1), p.one - p.bd.land_use.sum(-1, keepdim=True)
     found = taken(wanted, open_first)
-    total = geography.land
-    growth = release * found
+    gone = wanted * found
+    built = plus(share, (growth, found.unsqueeze(-1))) * total.unsqueeze(-1)
+    homes, works, facilities, streets = built.unbind(-1)
     return Land(
-        homes=homes * (1 + growth) * total,
-        works=works * (1 + growth) * total,
-        facilities=facilities * (1 + larger * found) * total,
-        roads=streets * (1 + wider * found) * total,
-        free=(open_first - wanted * found) * total,
-        release=growth,
+        homes=homes,
+        works=works,
+        facilities=facilities,
+        roads=streets,
+        free=(open_first - gone) * total,
+        release=release * found,
         found=found,
-        lost=wanted * found / (homes + works),
+        lost=gone / p.bd.land_use[:, :2].sum(-1, keepdim=True),
     )

@@ -182,7 +182,7 @@ class City:
         """
         g, p, f = self.geography, self.parameters, self.fundamentals
         before = state.treasury.policy
-        paces = delays(p.b.delay_common, p.b.delay_weight)
+        paces = delays(p.b.delay_common, p.b.delay_weight) if requested else {}
         in_force = enforce(before, requested, governed, paces, p.b.rate_limit)
         public = replace(state.treasury, policy=in_force)
         port = Wiring(held or {})
@@ -353,9 +353,7 @@ class City:
             fiscal,
             shocks,
         )
-        property_value, land_value = planning.property_values(
-            residents, f.planning, p, fiscal.policy
-        )
+        owned = planning.appraise(residents, f.planning, p, ports["land"], fiscal.policy)
         return Value(
             utility=utility,
             welfare=households.experienced(
@@ -367,12 +365,10 @@ class City:
                 utility,
                 f.travel.participation,
             ),
-            land_surplus=planning.land_surplus(
-                residents, f.planning, p, ports["land"], fiscal.policy
-            ),
+            land_surplus=owned.surplus,
             profit_surplus=ports["market"].surplus,
-            property_value=property_value,
-            land_value=land_value,
+            property_value=owned.value,
+            land_value=owned.land,
         )
 
 

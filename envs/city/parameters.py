@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from envs.city.levers import LEVERS
 from envs.city.parameter_table import AXES, TABLE, Parameter
 
 Value = float | tuple[float, ...] | Tensor
@@ -77,7 +78,9 @@ class Parameters:
     """Values of all parameters, each ``[b]`` or ``[b, n]`` with b = 1 or the batch size.
 
     ``b``, ``bd`` and ``bdk`` are views that broadcast against ``[B]``, ``[B, D]`` and
-    ``[B, D, K]`` tensors.
+    ``[B, D, K]`` tensors. ``one``, ``year`` (months) and ``today`` (levers by name) are plain
+    numbers as tensors: torch converts a Python number at every use, which takes as long as the
+    arithmetic of a small tensor.
     """
 
     def __init__(self, values: Mapping[str, Tensor]) -> None:
@@ -85,6 +88,11 @@ class Parameters:
         self.b = Rank(self.values, 0)
         self.bd = Rank(self.values, 1)
         self.bdk = Rank(self.values, 2)
+        like = next(iter(self.values.values()))
+        self.one = like.new_tensor(1)
+        self.year = like.new_tensor(12)
+        today = like.new_tensor([lever.default for lever in LEVERS.values()])
+        self.today = dict(zip(LEVERS, today.unbind(), strict=True))
 
     @classmethod
     def default(

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from envs.city.demography import age
-from envs.city.functions import erlang, mix, saturate
+from envs.city.functions import erlang, minus, mix, plus, saturate, without
 from envs.city.geography import Geography
-from envs.city.levers import LEVERS, Policy
+from envs.city.levers import Policy
 from envs.city.parameters import Parameters
 from envs.city.ports import (
     Commute,
@@ -86,8 +86,8 @@ def residents(s: PlanningState) -> Residents:
 
 def user_cost(p: Parameters, base: Tensor, growth: Tensor, property_tax: Tensor) -> Tensor:
     """User cost of property ``[B, D]`` 1/yr: expectations and the change in property tax."""
-    expected = 1 - p.bd.momentum * torch.tanh(growth / p.bd.growth_scale)
-    return base * expected + property_tax - LEVERS["property_tax"].default
+    untaxed = minus(base, (base, p.bd.momentum * torch.tanh(growth / p.bd.growth_scale)))
+    return untaxed + (property_tax - p.today["property_tax"])
 
 
 def price(rent: Tensor, user: Tensor) -> Tensor:
@@ -95,33 +95,45 @@ def price(rent: Tensor, user: Tensor) -> Tensor:
     return 12 * rent / user
 
 
-def land_surplus(
+@dataclass(frozen=True)
+class Property:
+    """value: ``[B, D]`` k$ of all property; land: ``[B, D]`` k$ of the land under it; surplus:
+    ``[B]`` k$/month of quasi-rents of land and floor net of property tax."""
+
+    value: Tensor
+    land: Tensor
+    surplus: Tensor
+
+
+def appraise(
     r: Residents, f: PlanningFundamentals, p: Parameters, land: Land, policy: Policy
-) -> Tensor:
-    """Quasi-rents of land and floor net of property tax ``[B]`` k$/month (MODEL section 22.3)."""
-    tax = policy["property_tax"]
-    share = p.bd.eps_h / (1 + p.bd.eps_h)
-    total = torch.zeros_like(r.home_rent)
-    kinds = (
-        (r.home_rent, r.home_floor, r.home_growth, f.home_cost, f.home_user, f.home_floor),
-        (r.work_rent, r.work_floor, r.work_growth, f.work_cost, f.work_user, f.work_floor),
+) -> Property:
+    """What property is worth, and what of its rents is no return on capital (MODEL section 22.3).
+
+    Homes and work places ``[2, B, D]`` are appraised side by side.
+    """
+    tax, supply = policy["property_tax"], p.bd.eps_h
+    rent, floor, growth, cost, user, start = (
+        torch.stack(pair)
+        for pair in (
+            (r.home_rent, r.work_rent),
+            (r.home_floor, r.work_floor),
+            (r.home_growth, r.work_growth),
+            (f.home_cost, f.work_cost),
+            (f.home_user, f.work_user),
+            (f.home_floor, f.work_floor),
+        )
     )
-    for rent, floor, growth, cost, user, start in kinds:
-        scarcity = (floor / (start * (1 + land.release))) ** (1 / p.bd.eps_h)
-        capital = (user - LEVERS["property_tax"].default) / 12 * share * cost * floor * scarcity
-        value = price(rent, user_cost(p, user, growth, tax)) * floor
-        total = total + rent * floor - capital - tax / 12 * value
-    return total.sum(-1)
-
-
-def property_values(
-    r: Residents, f: PlanningFundamentals, p: Parameters, policy: Policy
-) -> tuple[Tensor, Tensor]:
-    """Value of all property and of the land under it ``[B, D]`` k$."""
-    tax = policy["property_tax"]
-    homes = price(r.home_rent, user_cost(p, f.home_user, r.home_growth, tax)) * r.home_floor
-    works = price(r.work_rent, user_cost(p, f.work_user, r.work_growth, tax)) * r.work_floor
-    return homes + works, (homes + works) / (1 + p.bd.eps_h)
+    scarcity = (floor / (start * (p.one + land.release))) ** supply.reciprocal()
+    share = supply / (p.one + supply)
+    charge = (user - p.today["property_tax"]) / p.year
+    value = (price(rent, user_cost(p, user, growth, tax)) * floor).sum(0)
+    quasi_rents = ((rent - charge * share * cost * scarcity) * floor).sum(0)
+    return Property(
+        value=value,
+        land=value / (p.one + supply),
+        surplus=minus(quasi_rents, (tax / p.year, value)).sum(-1),
+    )
 
 
 def value(
@@ -143,43 +155,40 @@ def value(
 ) -> Tensor:
     """Instantaneous decision utility of each place ``[B, D, K]`` in log consumption."""
     policy = fiscal.policy
-    fare_change = policy["fare"] - LEVERS["fare"].default
     people = residents.people.sum(-1)
     density = (residents.home_floor + residents.work_floor) / (f.home_floor + f.work_floor)
-    place = (
-        -p.bd.housing_share * torch.log(residents.home_rent)
-        - p.bd.price_weight * p.bd.loc_share * shopping.price_index
-        - p.bd.om_pol * (traffic.pollution - 1)
-        - (p.b.om_energy * energy.price).unsqueeze(-1)
-        + p.bd.dens_weight * p.bd.eta_dens * torch.log(people / f.people)
-        - p.bd.om_far * torch.log(density)
-        - p.bd.om_release * land.lost * (1 + land.lost)
-        - p.bd.om_mix * (policy["mix"] - LEVERS["mix"].default)
-        - p.bd.zoning_friction * (torch.log(policy["far"]) ** 2 + torch.log(policy["mix"]) ** 2)
-        + shocks["amenity"]
-        + (p.b.om_transit * roads.frequency - p.b.om_fare * fare_change + market.skill).unsqueeze(
-            -1
-        )
+    zoned = torch.log(policy["far"]).square() + torch.log(policy["mix"]).square()
+    city = minus(
+        plus(market.skill, (p.b.om_transit, roads.frequency)),
+        (p.b.om_fare, policy["fare"] - p.today["fare"]),
+        (p.b.om_energy, energy.price),
     )
+    place = minus(
+        shocks["amenity"] + city.unsqueeze(-1),
+        (p.bd.housing_share, torch.log(residents.home_rent)),
+        (p.bd.price_weight * p.bd.loc_share, shopping.price_index),
+        (p.bd.om_pol, traffic.pollution - p.one),
+        (p.bd.om_far, torch.log(density)),
+        (p.bd.om_release, plus(land.lost, (land.lost, land.lost))),
+        (p.bd.om_mix, policy["mix"] - p.today["mix"]),
+        (p.bd.zoning_friction, zoned),
+    )
+    crowd = p.bd.dens_weight * p.bd.eta_dens
+    place = plus(place, (crowd, torch.log(people / f.people)))
     own_kind = mix(residents.people / people.unsqueeze(-1) - f.mix, f.kinship)
+    personal = torch.log(income.disposable / income.net) + services.utility + f.amenity
     return (
-        torch.log(commuting.phi) / p.bdk.eps
-        + torch.log(income.disposable / income.net)
+        plus(personal, (p.bdk.homophily, own_kind))
+        + torch.log(commuting.phi) / p.bdk.eps
         + place.unsqueeze(-1)
-        + services.utility
-        + p.bdk.homophily * own_kind
-        + f.amenity
     )
 
 
 def location_choice(p: Parameters, utility: Tensor, floor: Tensor) -> tuple[Tensor, Tensor]:
     """Residence shares ``[B, D, K]`` and expected utility ``[B, K]`` of a logit over districts."""
-    size = p.bdk.size_floor * torch.log(floor / floor.sum(-1, keepdim=True)).unsqueeze(-1)
-    scaled = p.bdk.mu_r * utility + size
-    most = scaled.amax(1, keepdim=True)
-    weight = torch.exp(scaled - most)
-    total = weight.sum(1, keepdim=True)
-    return weight / total, (most + torch.log(total)).squeeze(1) / p.bd.mu_r
+    room = torch.log(floor / floor.sum(-1, keepdim=True)).unsqueeze(-1)
+    scaled = plus(p.bdk.mu_r * utility, (p.bdk.size_floor, room))
+    return torch.softmax(scaled, 1), torch.logsumexp(scaled, 1) / p.bd.mu_r
 
 
 def anticipated(f: PlanningFundamentals, p: Parameters, income: Income, fiscal: Fiscal) -> Tensor:
@@ -193,10 +202,12 @@ def anticipated(f: PlanningFundamentals, p: Parameters, income: Income, fiscal: 
     def ahead(name: str) -> Tensor:
         return then[name] - now[name]
 
-    city = -ahead("income_tax") / fiscal.keep_income - p.b.om_fare * ahead("fare")
-    place = -p.bd.om_mix * ahead("mix") - p.bd.om_release * ahead("release")
+    city = minus(-ahead("income_tax") / fiscal.keep_income, (p.b.om_fare, ahead("fare")))
+    place = minus(
+        city.unsqueeze(-1), (p.bd.om_mix, ahead("mix")), (p.bd.om_release, ahead("release"))
+    )
     rebate = (ahead("rebate") * f.money.unsqueeze(-1)).unsqueeze(1) / income.disposable
-    return p.bdk.foresight * (rebate + (place + city.unsqueeze(-1)).unsqueeze(-1))
+    return p.bdk.foresight * (rebate + place.unsqueeze(-1))
 
 
 def relocation(p: Parameters, movers: Tensor, shares: Tensor, noise: Tensor) -> Tensor:
@@ -227,67 +238,46 @@ def advance(
     """Beliefs, rents, building, moves and generations of the month."""
     policy = fiscal.policy
     seen = worth.utility + anticipated(f, p, income, fiscal)
-    perceived = s.perceived + p.bdk.gain_v * (seen - s.perceived)
+    perceived = torch.lerp(s.perceived, seen, p.bdk.gain_v)
     housing = p.bd.housing_share * (s.people * income.disposable).sum(-1)
-    tax, allowed = policy["property_tax"], (1 + land.release) * policy["far"]
-    wear = p.bd.delta_h / 12
-    home_noise, work_noise = shocks["building_noise"].unbind(-1)
-
-    def floor_market(
-        rent: Tensor,
-        demand: Tensor,
-        floor: Tensor,
-        pipe: Tensor,
-        growth: Tensor,
-        user: Tensor,
-        cost: Tensor,
-        start: Tensor,
-        zoned: Tensor,
-        noise: Tensor,
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        pressure = demand / floor / rent
-        new_rent = rent * pressure**p.bd.eta_r
-        momentum = 12 * p.bd.eta_r * torch.log(pressure)
-        new_growth = growth + p.bd.gain_r * (momentum - growth)
-        price_now = price(new_rent, user_cost(p, user, new_growth, tax))
-        marginal = cost * (floor / (start * allowed * zoned)) ** (1 / p.bd.eps_h)
-        marginal = marginal * torch.exp(shocks["floor_cost"]).unsqueeze(-1)
-        starts = wear * floor * saturate(price_now / marginal, p.bd.xi_h, p.bd.cap_h)
-        starts = starts * torch.exp(noise * torch.sqrt(p.bd.project / (starts + p.bd.project)))
-        new_pipe, done = erlang(pipe, starts, p.bd.lag_h)
-        return new_rent, (1 - wear) * floor + done, new_pipe, new_growth
-
-    home_rent, home_floor, home_pipe, home_growth = floor_market(
-        s.home_rent,
-        housing,
-        s.home_floor,
-        s.home_pipe,
-        s.home_growth,
-        f.home_user,
-        f.home_cost,
-        f.home_floor,
-        policy["mix"],
-        home_noise,
+    rent, demand, floor, pipe, growth, user, cost, start, zoned = (
+        torch.stack(pair)
+        for pair in (
+            (s.home_rent, s.work_rent),
+            (housing, market.floor),
+            (s.home_floor, s.work_floor),
+            (s.home_pipe, s.work_pipe),
+            (s.home_growth, s.work_growth),
+            (f.home_user, f.work_user),
+            (f.home_cost, f.work_cost),
+            (f.home_floor, f.work_floor),
+            (policy["mix"], policy["mix"].reciprocal()),
+        )
     )
-    work_rent, work_floor, work_pipe, work_growth = floor_market(
-        s.work_rent,
-        market.floor,
-        s.work_floor,
-        s.work_pipe,
-        s.work_growth,
-        f.work_user,
-        f.work_cost,
-        f.work_floor,
-        1 / policy["mix"],
-        work_noise,
-    )
+    pressure = demand / floor / rent
+    new_rent = rent * pressure**p.bd.eta_r
+    growth = torch.lerp(growth, p.year * p.bd.eta_r * torch.log(pressure), p.bd.gain_r)
+    price_now = price(new_rent, user_cost(p, user, growth, policy["property_tax"]))
+    allowed = start * zoned * ((p.one + land.release) * policy["far"])
+    marginal = cost * (floor / allowed) ** p.bd.eps_h.reciprocal()
+    marginal = marginal * torch.exp(shocks["floor_cost"]).unsqueeze(-1)
+    wear = p.bd.delta_h / p.year
+    starts = wear * floor * saturate(price_now / marginal, p.bd.xi_h, p.bd.cap_h)
+    chance = shocks["building_noise"].movedim(-1, 0)
+    starts = starts * torch.exp(chance * torch.sqrt(p.bd.project / (starts + p.bd.project)))
+    pipe, done = erlang(pipe, starts, p.bd.lag_h)
+    home_floor, work_floor = (without(floor, wear) + done).unbind()
+    home_pipe, work_pipe = pipe.unbind()
+    home_rent, work_rent = new_rent.unbind()
+    home_growth, work_growth = growth.unbind()
+
     shares, inclusive = location_choice(p, perceived, s.home_floor)
     everyone = s.people.sum(1)
     lure = inclusive + market.pull - f.outside - shocks["outside"].unsqueeze(-1)
-    gap = lure / p.bd.migration_bound
-    arrivals = p.bd.chi * p.bd.migration_bound * torch.tanh(gap) + f.replacement
+    reach = p.bd.migration_bound
+    arrivals = plus(f.replacement, (p.bd.chi * reach, torch.tanh(lure / reach)))
     leaving = p.bdk.mobility * s.people
-    movers = leaving.sum(1) + everyone * (arrivals + shocks["arrivals"])
+    movers = plus(leaving.sum(1), (everyone, arrivals + shocks["arrivals"]))
     moved = relocation(p, movers.unsqueeze(1), shares, shocks["moving_noise"])
     return PlanningState(
         people=age(s.people - leaving + moved, p, services.education),

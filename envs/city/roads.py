@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from envs.city.functions import soft_cap
+from envs.city.functions import plus, product, push, soft_cap
 from envs.city.network import along, expected_cost, onto, route_shares
 from envs.city.parameters import Parameters
 from envs.city.routes import Routes
@@ -67,7 +67,7 @@ class Reservoirs:
     def crowded(self, p: Parameters, load: Tensor) -> Tensor:
         """Time over free time ``[B, L]`` at volumes over capacity ``[B, L]``."""
         capped = soft_cap(load, p.bd.vc_cap, p.bd.vc_power)
-        return 1 + p.bd.bpr_alpha * capped**p.bd.bpr_beta
+        return plus(p.one, (p.bd.bpr_alpha, capped**p.bd.bpr_beta))
 
     def choose(self, p: Parameters, pace: Tensor, toll: Tensor, toll_minutes: Tensor) -> Choice:
         """The one route of each pair at paces and tolls ``[B, L]`` per km.
@@ -75,20 +75,15 @@ class Reservoirs:
         Args:
             toll_minutes: ``[b]`` minutes that are worth one unit of toll.
         """
-        rows, districts = pace.shape
-        if self.incidence.shape[0] == 1:
-            both = torch.cat([pace, toll.expand_as(pace)])
-            time, paid = (both @ self.incidence[0].transpose(0, 1)).tensor_split((rows,))
-        else:
-            both = torch.stack([pace, toll.expand_as(pace)], 1)
-            time, paid = torch.bmm(both, self.incidence.transpose(1, 2)).unbind(1)
-        time = time.reshape(-1, districts, districts)
-        paid = paid.reshape(-1, districts, districts)
+        districts = pace.shape[1]
+        both = torch.stack([pace, toll.expand_as(pace)], 1)
+        on_route = product(both, self.incidence.mT).view(-1, 2, districts, districts)
+        time, paid = on_route.unbind(1)
         return Choice(
             time=time,
-            cost=time + toll_minutes.reshape(-1, 1, 1) * paid,
+            cost=plus(time, (toll_minutes.reshape(-1, 1, 1), paid)),
             toll=paid,
-            shares=torch.ones_like(time[:1]).reshape(1, -1, 1),
+            shares=pace.new_ones(1, districts * districts, 1),
         )
 
     def first_capacity(self, p: Parameters, vehicle_km: Tensor) -> Tensor:
@@ -98,9 +93,7 @@ class Reservoirs:
     def traffic(self, shares: Tensor, vehicles: Tensor) -> Tensor:
         """Vehicle-km ``[B, L]`` of trips ``[B, D, D]``."""
         flat = vehicles.reshape(vehicles.shape[0], -1)
-        if self.incidence.shape[0] == 1:
-            return flat @ self.incidence[0]
-        return torch.bmm(flat.unsqueeze(1), self.incidence).squeeze(1)
+        return push(self.incidence, flat)
 
 
 @dataclass(frozen=True)
@@ -155,7 +148,8 @@ class Streets:
 
     def crowded(self, p: Parameters, load: Tensor) -> Tensor:
         """Time over free time ``[B, L]`` at volumes over capacity ``[B, L]``."""
-        return 1 + self.alpha * soft_cap(load, p.bd.vc_cap, p.bd.vc_power) ** self.beta
+        capped = soft_cap(load, p.bd.vc_cap, p.bd.vc_power)
+        return plus(p.one, (self.alpha, capped**self.beta))
 
     def choose(self, p: Parameters, pace: Tensor, toll: Tensor, toll_minutes: Tensor) -> Choice:
         """Route choice by path-size logit at paces and tolls ``[B, L]`` per km.
@@ -166,7 +160,7 @@ class Streets:
         rows, square = pace.shape[0], (-1, self.districts, self.districts)
         both = torch.cat([pace * self.length, (toll * self.length).expand_as(pace)])
         time, paid = along(self.routes, both).tensor_split((rows,))
-        cost = time + toll_minutes.reshape(-1, 1, 1) * paid
+        cost = plus(time, (toll_minutes.reshape(-1, 1, 1), paid))
         shares = route_shares(self.routes, cost, p.b.route_scale)
         return Choice(
             time=(shares * time).sum(-1).reshape(square),

@@ -12,7 +12,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from envs.city.functions import mix
+from envs.city.functions import mix, plus, push
 from envs.city.parameters import Parameters
 from envs.city.sizes import KNOWLEDGE, PRIVATE, SECTOR_NAMES
 
@@ -64,7 +64,7 @@ def first_affinity(p: Parameters) -> Tensor:
 
 def match(tags: Tensor, drift: Tensor) -> Tensor:
     """What a drift ``[B, Q]`` adds to the match with each of ``tags`` ``[b, n, Q]``: ``[B, n]``."""
-    return torch.matmul(tags, drift.unsqueeze(-1)).squeeze(-1)
+    return push(tags.mT, drift)
 
 
 def affinity(first: Tensor, gained: Tensor) -> Tensor:
@@ -131,6 +131,6 @@ def drifted(p: Parameters, sectors: Tensor, drift: Tensor, talent: Tensor, wage:
     """
     paid = torch.log(wage).mean(1)
     relative = paid - paid.mean(-1, keepdim=True)
-    imitated = torch.matmul(relative.unsqueeze(1), sectors).squeeze(1)
     target = courted(p, sectors) * talent.unsqueeze(-1)
-    return torch.lerp(drift, target + p.bd.mutation * imitated, p.bd.rate_tag)
+    target = plus(target, (p.bd.mutation, push(sectors, relative)))
+    return torch.lerp(drift, target, p.bd.rate_tag)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from envs.city.functions import minus, plus, product
 from envs.city.geography import Geography
 from envs.city.parameters import Parameters
 from envs.city.ports import Commute, Fiscal, JobOffers, Residents, Roads
@@ -85,40 +86,33 @@ def commute(
     drivers choose, the fare per trip; tolls and fares are what the average traveller pays, cheats
     included.
     """
-    people = residents.people
-    toll = fiscal.toll * f.money.unsqueeze(-1)
-    fare = fiscal.fare * f.money
-    ke, fares = p.bdk.ke, fare.reshape(-1, 1, 1)
-    fuel = torch.exp(shocks["fuel"]).reshape(-1, 1, 1)
-    typical = f.typical_value.reshape(-1, 1, 1)
-    dearer = (fuel - 1) / typical * f.car_money
-    car_kernel = torch.exp(f.car_static - ke * (roads.car_cost + dearer))
-    transit_kernel = torch.exp(p.bd.mode_constant[:, 1].reshape(-1, 1, 1) - ke * roads.transit_time)
+    ke, fare = p.bdk.ke, fiscal.fare * f.money
+    fares = fare.reshape(-1, 1, 1)
+    each = f.money.reshape(-1, 1, 1) / p.bdk.occupancy
+    per_trip, road_toll = fiscal.toll.unsqueeze(1) * each, roads.car_toll * each
+    fuel = shocks["fuel"].reshape(-1, 1, 1)
+    dearer = torch.expm1(fuel) / f.typical_value.reshape(-1, 1, 1)
+    car_kernel = torch.exp(minus(f.car_static, (ke, plus(roads.car_cost, (dearer, f.car_money)))))
+    constant = p.bd.mode_constant[:, 1].reshape(-1, 1, 1)
+    transit_kernel = torch.exp(minus(constant, (ke, roads.transit_time)))
     kernel = _beside(car_kernel, transit_kernel, f.active_kernel)
-    per_trip = toll.unsqueeze(1) / p.bdk.occupancy
-    vot = f.value_of_time.unsqueeze(-1)
-    x = offers.attraction.transpose(1, 2).contiguous()
-    weight = torch.cat(
-        [x * torch.exp(-ke * per_trip / vot), x * torch.exp(-ke * fares / vot), x], -1
-    )
+    dislike = -ke / f.value_of_time.unsqueeze(-1)
+    x = offers.attraction.mT.contiguous()
+    weight = torch.cat([x * torch.exp(dislike * per_trip), x * torch.exp(dislike * fares), x], -1)
 
     phi = _over_modes(kernel, weight)
-    n = f.participation.reshape(-1, 1, 1) * people / phi
-    districts = people.shape[1]
-    coming = (weight * torch.matmul(n.transpose(1, 2), kernel)).chunk(MODES, -1)
-    by_road = slice(2 * districts)
-    flows = kernel[..., by_road] * torch.matmul(n, weight[..., by_road])
+    n = f.participation.reshape(-1, 1, 1) * residents.people / phi
+    coming = (weight * product(n.mT, kernel)).chunk(MODES, -1)
+    by_road = slice(2 * residents.people.shape[1])
+    flows = kernel[..., by_road] * product(n, weight[..., by_road])
     car, transit = flows.chunk(2, -1)
     minutes = kernel * _beside(roads.car_time, roads.transit_time, geography.active_time)
-    road_toll = f.money.reshape(-1, 1, 1) / p.bdk.occupancy * roads.car_toll
-    ones = torch.ones_like(per_trip)
-    own = weight[..., by_road] * torch.cat([per_trip, fares * ones], -1)
-    common = (
-        _over_modes(car_kernel * (fuel * f.car_money + road_toll), weight[..., :districts]) / phi
-    )
+    own = weight[..., by_road] * torch.cat([per_trip, fares.expand_as(per_trip)], -1)
+    common = car_kernel * plus(road_toll, (torch.exp(fuel), f.car_money))
+    common = _over_modes(common, weight[..., : car.shape[-1]]) / phi
     return Commute(
         phi=phi,
-        workers=sum(coming[1:], coming[0]).transpose(1, 2).contiguous(),
+        workers=sum(coming[1:], coming[0]).mT.contiguous(),
         car=car,
         transit=transit,
         minutes=_over_modes(minutes, weight) / phi,
@@ -134,17 +128,16 @@ def commute(
 def _beside(*by_mode: Tensor) -> Tensor:
     """Matrices ``[B, D, D]`` of the modes (or ``[1, D, D]``) side by side ``[B, D, M * D]``."""
     rows = max(x.shape[0] for x in by_mode)
-    return torch.cat([x.expand(rows, -1, -1) for x in by_mode], -1)
+    return torch.cat([x if len(x) == rows else x.expand(rows, -1, -1) for x in by_mode], -1)
 
 
 def _over_modes(kernel: Tensor, weight: Tensor) -> Tensor:
     """Sum ``[B, D, K]`` over modes and workplaces of kernel ``[B, D, M * D]`` times weight
     ``[B, K, M * D]``."""
-    return torch.matmul(kernel, weight.transpose(1, 2))
+    return product(kernel, weight.mT)
 
 
 def expected_pay(commuting: Commute, pay: Tensor) -> Tensor:
     """Expected pay of an efficiency unit by residence ``[B, D, K]`` (pay: by workplace)."""
-    by_type = pay.transpose(1, 2).contiguous()
-    weight = commuting.weight * torch.cat([by_type] * MODES, -1)
+    weight = commuting.weight * torch.cat([pay.mT] * MODES, -1)
     return _over_modes(commuting.kernel, weight) / commuting.phi

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -10,7 +11,7 @@ from torch.nn.functional import softplus
 
 from envs.city import evasion, tree
 from envs.city.evasion import Dodging
-from envs.city.functions import FLOOR, ces_match
+from envs.city.functions import FLOOR, ces_match, minus, plus, without
 from envs.city.levers import BUDGET_LINES, FIXED, GOVERNORS, LEVERS, Policy
 from envs.city.parameters import Parameters
 from envs.city.ports import (
@@ -30,15 +31,16 @@ from envs.city.sizes import PRIVATE
 PUBLIC = PRIVATE
 _LEAST = 1e-6
 MODES = ("pooled", "departments", "boards", "soft")
-BOARD_LINES = ("staff", "maintenance")
 CITY_LINES = tuple(line for line in BUDGET_LINES if line != FIXED and not LEVERS[line].shape)
-#: Lines of the budget by governor; what nobody governs is planning's.
+#: Who spends a line of the budget; what nobody governs is planning's.
+GOVERNOR = {line: "planning" if line == FIXED else LEVERS[line].governor for line in BUDGET_LINES}
+#: Lines of the budget by governor.
 DEPARTMENTS = {
-    governor: tuple(
-        line for line in BUDGET_LINES if line != FIXED and LEVERS[line].governor == governor
-    )
+    governor: tuple(line for line in BUDGET_LINES if GOVERNOR[line] == governor)
     for governor in GOVERNORS
-} | {"planning": (FIXED,)}
+}
+#: Governors whose spending has a limit.
+SPENDERS = tuple(governor for governor in GOVERNORS if governor != "planning")
 
 
 @dataclass(frozen=True)
@@ -77,11 +79,11 @@ class TreasuryFundamentals:
     policy: Policy
 
 
-def kept(s: TreasuryState) -> tuple[Tensor, Tensor]:
+def kept(s: TreasuryState, p: Parameters) -> tuple[Tensor, Tensor]:
     """Share of pay ``[B]`` and of profits ``[B, P]`` kept after tax and evasion."""
-    income = 1 - s.policy["income_tax"] * (1 - s.evasion[:, 0])
-    business = 1 - s.policy["business_tax"] * (1 - s.evasion[:, 1:])
-    return income, business
+    honest = p.one - s.evasion
+    income = minus(p.one, (s.policy["income_tax"], honest[:, 0]))
+    return income, minus(p.one, (s.policy["business_tax"], honest[:, 1:]))
 
 
 def announce(
@@ -93,8 +95,7 @@ def announce(
         s: with this month's instruments. before: last month's. announced: where they head.
     """
     policy, dodging = s.policy, s.dodging
-    honest = 1 - dodging.fraud
-    keep_income, keep_business = kept(s)
+    keep_income, keep_business = kept(s, p)
     claimed = evasion.claimed(p, policy, residents.people.sum(1), dodging.claims)
     return Fiscal(
         policy=policy,
@@ -102,10 +103,10 @@ def announce(
         released=policy["release"] - before["release"],
         keep_income=keep_income,
         keep_business=keep_business,
-        subsidy=policy["subsidy"] * (1 - dodging.mimic),
-        toll=policy["toll"] * honest,
-        road_toll=policy["road_toll"] * honest,
-        fare=policy["fare"] * (1 - dodging.riding),
+        subsidy=without(policy["subsidy"], dodging.mimic),
+        toll=without(policy["toll"], dodging.fraud),
+        road_toll=without(policy["road_toll"], dodging.fraud),
+        fare=without(policy["fare"], dodging.riding),
         rebate=claimed.rebate,
         targeting=claimed.targeting,
         lure=claimed.lure,
@@ -118,33 +119,44 @@ def _wages(f: TreasuryFundamentals, market: Market) -> Tensor:
     return market.wages[..., PUBLIC] / market.employed[..., PUBLIC] / f.public_wage
 
 
+def usual_spending(f: TreasuryFundamentals, p: Parameters) -> dict[str, Tensor]:
+    """What each line of the budget has at today's policy in the first year ``[b]`` k$/month."""
+    usual = p.bd.budget_share * f.budget.unsqueeze(-1)
+    return dict(zip(BUDGET_LINES, usual.unbind(-1), strict=True))
+
+
 def board_requests(
-    f: TreasuryFundamentals, p: Parameters, policy: Policy, wages: Tensor, road: Tensor
+    f: TreasuryFundamentals,
+    usual: dict[str, Tensor],
+    policy: Policy,
+    wages: Tensor,
+    road: Tensor,
 ) -> dict[str, Tensor]:
-    """Spending that districts run themselves ``[B, D]`` k$/month (``road`` is over baseline)."""
-    lines = dict(zip(BUDGET_LINES, p.bd.budget_share.unbind(-1), strict=True))
+    """Spending that districts run themselves ``[B, D]`` k$/month.
+
+    Args:
+        usual: see ``usual_spending``. wages, road: ``[B, D]`` over baseline.
+    """
     staff = (f.staff_cost * policy["staff"]).sum(-1) * wages
-    upkeep = (lines["maintenance"] * f.budget).unsqueeze(-1) * f.road_cost
+    upkeep = usual["maintenance"].unsqueeze(-1) * f.road_cost
     return {"staff": staff, "maintenance": upkeep * policy["maintenance"] * road}
 
 
 def requests(
     f: TreasuryFundamentals,
     p: Parameters,
+    usual: dict[str, Tensor],
     policy: Policy,
     boards: dict[str, Tensor],
     people: Tensor,
 ) -> dict[str, Tensor]:
     """What each budget line asks for ``[B]`` k$/month."""
-    share = dict(zip(BUDGET_LINES, p.bd.budget_share.unbind(-1), strict=True))
     asked = {name: value.sum(-1) for name, value in boards.items()}
     asked["facilities"] = (f.facility_cost * policy["facilities"]).sum((1, 2))
-    asked["road"] = share["road"] * f.budget * (f.road_cost * policy["road"]).sum(-1)
-    usual = torch.stack([share[name] for name in CITY_LINES]) * f.budget
-    wanted = usual * torch.stack([policy[name] for name in CITY_LINES])
-    asked |= dict(zip(CITY_LINES, wanted.unbind(0), strict=True))
-    audit = p.b.audit_cost * f.budget * (policy["audit"] - LEVERS["audit"].default)
-    asked["fixed"] = share["fixed"] * f.budget * people / f.people + audit
+    asked["road"] = usual["road"] * (f.road_cost * policy["road"]).sum(-1)
+    asked |= {name: usual[name] * policy[name] for name in CITY_LINES}
+    audited = (p.b.audit_cost * f.budget, policy["audit"] - p.today["audit"])
+    asked["fixed"] = plus(usual["fixed"] * people / f.people, audited)
     return asked
 
 
@@ -161,15 +173,14 @@ def collect(
     value: Value,
 ) -> dict[str, Tensor]:
     """Revenue by source ``[B]`` k$/month; the grant follows residents and their earning power."""
-    policy, people = fiscal.policy, residents.people.sum((1, 2))
-    keep_income, keep_business = fiscal.keep_income, fiscal.keep_business
-    units = (residents.people.sum(1) * p.bd.efficiency).sum(-1)
-    earning = p.b.grant_earnings
-    growth = (1 - earning) * people / f.people + earning * units / f.units - 1
+    policy, kinds = fiscal.policy, residents.people.sum(1)
+    people, units = kinds.sum(-1), (kinds * p.bd.efficiency).sum(-1)
+    growth = torch.lerp(people / f.people, units / f.units, p.b.grant_earnings) - p.one
+    pay, profit = (residents.people * income.gross).sum((1, 2)), market.profit.sum(1)
     return {
-        "income_tax": (residents.people * income.gross).sum((1, 2)) * (1 - keep_income),
-        "business_tax": (market.profit.sum(1) * (1 - keep_business)).sum(-1),
-        "property_tax": (policy["property_tax"] / 12 * value.property_value).sum(-1),
+        "income_tax": without(pay, fiscal.keep_income),
+        "business_tax": without(profit, fiscal.keep_business).sum(-1),
+        "property_tax": (policy["property_tax"] * value.property_value).sum(-1) / p.year,
         "fares": commuting.fares,
         "tolls": commuting.tolls,
         "fees": (residents.people * services.fees).sum((1, 2)),
@@ -185,8 +196,9 @@ def grant(f: TreasuryFundamentals, p: Parameters, growth: Tensor) -> Tensor:
     loses most of its people never pays the nation.
     """
     slope = p.b.grant_per_head * f.budget
-    linear = f.grant + slope * growth
-    shrunk = f.grant * (1 + growth).clamp_min(_LEAST) ** (slope / f.grant.clamp_min(_LEAST))
+    linear = plus(f.grant, (slope, growth))
+    left = (p.one + growth).clamp_min(_LEAST)
+    shrunk = f.grant * left ** (slope / f.grant.clamp_min(_LEAST))
     return torch.where((growth < 0) & (f.grant > 0), shrunk, linear)
 
 
@@ -197,59 +209,71 @@ def affordable(p: Parameters, available: Tensor, request: Tensor) -> tuple[Tenso
     and is 1 where they are equal; a surplus is left for a lump-sum dividend: all that is
     available where nothing is requested.
     """
+    view = p.b if request.dim() == 1 else p.bd
+    low, high, rho, sharp = view.scale_low, view.scale_high, view.rho_scale, view.budget_sharp
     asked = request.clamp_min(FLOOR)
-    raw = available / asked
-    row = (-1, *(1,) * (raw.dim() - 1))
-    limits = (p.b.scale_low, p.b.scale_high, p.b.rho_scale, p.b.budget_sharp)
-    low, high, rho, sharp = (x.reshape(row) for x in limits)
-    ratio = low + softplus(sharp * (raw - low)) / sharp
-    unit = (1 + high**-rho) ** (1 / rho)
-    scale = unit * ces_match(high.expand_as(ratio), ratio, rho)
-    return scale, asked * ratio - request * scale
+    ratio = low + softplus(sharp * (available / asked - low)) / sharp
+    unit = torch.exp(torch.log1p(high**-rho) / rho)
+    scale = unit * ces_match(high, ratio, rho)
+    return scale, minus(asked * ratio, (request, scale))
+
+
+def _total(amounts: Iterable[Tensor]) -> Tensor:
+    """Sum of amounts of one shape."""
+    return torch.stack(list(amounts)).sum(0)
 
 
 @dataclass(frozen=True)
 class _Ration:
-    """What is paid over what is asked: scale ``[B]`` by governor; board ``[B, D]`` for the lines
-    that districts run; dividend ``[B]`` k$ left over."""
+    """What is paid over what is asked: scale ``[B]`` by governor; staff, upkeep ``[B, D]`` for the
+    lines that districts run; dividend ``[B]`` k$ left over."""
 
     scale: dict[str, Tensor]
-    board: Tensor
+    staff: Tensor
+    upkeep: Tensor
     dividend: Tensor
 
 
-def _pool(p: Parameters, available: Tensor, request: dict[str, Tensor], like: Tensor) -> _Ration:
-    """One limit for all."""
-    share, left = affordable(p, available, torch.stack(list(request.values())).sum(0))
-    return _Ration(dict.fromkeys(request, share), torch.ones_like(like), left)
+def _everywhere(scale: dict[str, Tensor], dividend: Tensor, like: Tensor) -> _Ration:
+    """Districts are paid as their governors are; ``like`` ``[B, D]``."""
+    staff, upkeep = (
+        scale[name].unsqueeze(-1).expand_as(like) for name in ("services", "infrastructure")
+    )
+    return _Ration(scale, staff, upkeep, dividend)
 
 
 def _split(
-    p: Parameters, available: Tensor, request: dict[str, Tensor], tilt: Tensor, like: Tensor
+    p: Parameters,
+    available: Tensor,
+    asked: dict[str, Tensor],
+    usual: dict[str, Tensor],
+    tilt: Tensor,
+    like: Tensor,
 ) -> _Ration:
     """Each governor spends its share of the budget, tilted by ``tilt`` ``[B, G]``."""
-    lines = dict(zip(BUDGET_LINES, p.bd.budget_share.unbind(-1), strict=True))
-    usual = {
-        name: weight * sum(lines[line] for line in DEPARTMENTS[name])
-        for name, weight in zip(request, tilt.unbind(-1), strict=True)
+    lines = {name: DEPARTMENTS[name] for name in SPENDERS}
+    weights = {
+        name: weight * _total(usual[line] for line in lines[name])
+        for name, weight in zip(SPENDERS, tilt.unbind(-1), strict=True)
     }
-    whole = torch.stack(list(usual.values())).sum(0)
+    whole = _total(weights.values())
     found = {
-        name: affordable(p, available * usual[name] / whole, asked)
-        for name, asked in request.items()
+        name: affordable(
+            p, available * weights[name] / whole, _total(asked[line] for line in lines[name])
+        )
+        for name in SPENDERS
     }
-    left = torch.stack([x[1] for x in found.values()]).sum(0)
-    return _Ration({name: x[0] for name, x in found.items()}, torch.ones_like(like), left)
+    scale = {name: share for name, (share, _) in found.items()}
+    return _everywhere(scale, _total(left for _, left in found.values()), like)
 
 
 def _by_board(
-    p: Parameters, available: Tensor, request: dict[str, Tensor], own: Tensor, local: Tensor
+    p: Parameters, available: Tensor, request: Tensor, own: Tensor, local: Tensor
 ) -> _Ration:
     """Districts pay ``local`` requests from ``own`` money ``[B, D]``, the rest is pooled."""
     board, left = affordable(p, own, local)
-    rest = torch.stack(list(request.values())).sum(0) - local.sum(-1)
-    share, common = affordable(p, available - own.sum(-1), rest)
-    return _Ration(dict.fromkeys(request, share), board, common + left.sum(-1))
+    share, common = affordable(p, available - own.sum(-1), request - local.sum(-1))
+    return _Ration(dict.fromkeys(SPENDERS, share), board, board, common + left.sum(-1))
 
 
 def settle(
@@ -271,36 +295,32 @@ def settle(
     from its own property tax and its first-year grant; ``soft``, every request is paid from
     outside and debt stands still (ceteris-paribus studies only).
     """
-    policy, people, road = fiscal.policy, residents.people.sum((1, 2)), roads.stock
-    wages = _wages(f, market)
-    boards = board_requests(f, p, policy, wages, road)
-    asked = requests(f, p, policy, boards, people)
-    rebates = f.money * (residents.people.sum(1) * fiscal.rebate).sum(-1)
+    policy, kinds, road = fiscal.policy, residents.people.sum(1), roads.stock
+    wages, usual = _wages(f, market), usual_spending(f, p)
+    boards = board_requests(f, usual, policy, wages, road)
+    asked = requests(f, p, usual, policy, boards, kinds.sum(-1))
+    rebates = f.money * (kinds * fiscal.rebate).sum(-1)
     subsidies = (policy["subsidy"] * market.capital).sum((1, 2))
-    total = torch.stack(list(revenue.values())).sum(0)
-    senior = asked["fixed"] + rebates + subsidies
+    total = _total(revenue.values())
+    senior = asked[FIXED] + rebates + subsidies
     indebted = torch.sigmoid(s.debt / f.budget * p.b.budget_sharp)
-    interest = (p.b.interest + p.b.spread * indebted) * s.debt
-    repay = p.b.rate_debt * (12 * total * policy["debt_target"] - s.debt)
+    interest = plus(p.b.interest, (p.b.spread, indebted)) * s.debt
+    repay = p.b.rate_debt * (p.year * total * policy["debt_target"] - s.debt)
     available = total - interest + repay - senior
-    request = {
-        name: torch.stack([asked[line] for line in lines if line != "fixed"]).sum(0)
-        for name, lines in DEPARTMENTS.items()
-        if name != "planning"
-    }
+    request = _total(asked[line] for line in asked if line != FIXED)
     if mode == "soft":
-        interest = torch.zeros_like(total)
-        one = torch.ones_like(total)
-        ration = _Ration(dict.fromkeys(request, one), torch.ones_like(road), interest)
+        interest, paid = torch.zeros_like(total), torch.ones_like(total)
+        ration = _everywhere(dict.fromkeys(SPENDERS, paid), interest, road)
     elif mode == "pooled":
-        ration = _pool(p, available, request, road)
+        share, left = affordable(p, available, request)
+        ration = _everywhere(dict.fromkeys(SPENDERS, share), left, road)
     elif mode == "departments":
-        ration = _split(p, available, request, policy["budget_split"], road)
+        ration = _split(p, available, asked, usual, policy["budget_split"], road)
     else:
-        local = torch.stack([boards[line] for line in BOARD_LINES]).sum(0)
-        before = board_requests(f, p, f.policy, torch.ones_like(wages), torch.ones_like(road))
-        grant = torch.stack([before[line] for line in BOARD_LINES]).sum(0) - f.property_tax
-        own = policy["property_tax"] / 12 * value.property_value + grant
+        local = _total(boards.values())
+        before = board_requests(f, usual, f.policy, torch.ones_like(wages), torch.ones_like(road))
+        grant = _total(before.values()) - f.property_tax
+        own = policy["property_tax"] / p.year * value.property_value + grant
         ration = _by_board(p, available, request, own, local)
     extras = {
         "rebates": rebates,
@@ -322,27 +342,23 @@ def _account(
     extras: dict[str, Tensor],
 ) -> Settlement:
     """Payments line by line, the balance, and next month's debt; ``total`` ``[B]`` is revenue."""
-    home = {line: name for name, lines in DEPARTMENTS.items() for line in lines}
     scale = {"planning": torch.ones_like(total), **ration.scale}
     wanted = torch.stack(list(asked.values()))
-    met = wanted * torch.stack([scale[home[line]] for line in asked])
+    met = wanted * torch.stack([scale[GOVERNOR[line]] for line in asked])
     paid = dict(zip(asked, met.unbind(0), strict=True))
     if mode == "boards":
-        paid |= {line: (boards[line] * ration.board).sum(-1) for line in BOARD_LINES}
+        paid["staff"] = (boards["staff"] * ration.staff).sum(-1)
+        paid["maintenance"] = (boards["maintenance"] * ration.upkeep).sum(-1)
         met = torch.stack(list(paid.values()))
     handed = extras["rebates"] + extras["subsidies"]
     spending = met.sum(0) + handed + extras["dividend"]
-    staff, upkeep = ration.board, ration.board
-    if mode != "boards":
-        staff = ration.scale["services"].unsqueeze(-1).expand_as(ration.board)
-        upkeep = ration.scale["infrastructure"].unsqueeze(-1).expand_as(ration.board)
     return Settlement(
         revenue=total,
         spending=spending,
         request=wanted.sum(0) + handed,
         scale=ration.scale,
-        staff_scale=staff,
-        upkeep_scale=upkeep,
+        staff_scale=ration.staff,
+        upkeep_scale=ration.upkeep,
         debt=s.debt if mode == "soft" else s.debt + spending + extras["interest"] - total,
         dividend=ration.dividend,
         lines={**revenue, **paid, **extras},
@@ -361,7 +377,8 @@ def advance(
     dodges = evasion.dodges(p, s.policy, fiscal.lure, s.audit, norm)
 
     def towards(now: Tensor, target: Tensor) -> Tensor:
-        return torch.lerp(now, target, p.b.rate_ev.reshape(-1, *(1,) * (now.dim() - 1)))
+        view = p.b if now.dim() == 1 else p.bd if now.dim() == 2 else p.bdk
+        return torch.lerp(now, target, view.rate_ev)
 
     return TreasuryState(
         evasion=towards(s.evasion, taxes),
