@@ -370,7 +370,6 @@ def test_worlds_whose_rows_end_apart_are_refused() -> None:
 @pytest.mark.parametrize("sharing", SHARING)
 def test_every_sharing_trains_on_unequal_groups(kind: str, sharing: str) -> None:
     core = NullCore(FakeCore.groups, 4, horizon=5, state_size=3)
-    core.months_per_step = 3
     rows = finish(learner(kind, core, 5, sharing=sharing))
     assert len(rows) == 5
     assert rows[-1]["env_steps"] == 100.0
