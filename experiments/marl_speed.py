@@ -1,8 +1,9 @@
 """Frames a second of our MAPPO beside BenchMARL's, turn by turn: whole cycles of collection and
 training at equal networks, episodes, minibatches, epochs and numbers of environments.
 
-Both have a policy and a central value for each group, of the widths that our configuration gives;
-BenchMARL's action law is set to the normal law that ours has, which is the faster of its two.
+Both have a policy and a central value for each group, of the widths that our configuration gives
+(our value also sees what the agent does). BenchMARL's action law is set to the normal law that ours
+has, which is the faster of its two.
 """
 
 from __future__ import annotations

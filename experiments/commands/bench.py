@@ -76,8 +76,7 @@ def bench(
     """Time the city model beside its arithmetic limit, PPO beside PPO on an idle world, our MAPPO
     beside BenchMARL's, and our environments beside those of other libraries.
 
-    BenchMARL, VMAS, MPE2 and CityLearn are timed where they are installed; the rows of those that
-    are not say how to install them.
+    Libraries that are not installed get a row that says how to install them.
 
     Example: polislab bench --json bench.json
     """
