@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -157,23 +158,38 @@ def _intervention(scene: Scene, terms: Terms) -> Tensor:
     levers, limits = [LEVERS[name] for name in terms.levers], terms.limits
     asked = [_cells(lever, scene.flows.fiscal.announced, terms) for lever in levers]
     in_force = [_cells(lever, scene.flows.fiscal.policy, terms) for lever in levers]
-    sizes = [cells.shape[-1] for cells in asked]
+    sizes = tuple(cells.shape[-1] for cells in asked)
     wanted, now = torch.cat(asked, -1), torch.cat(in_force, -1)
-    of = torch.repeat_interleave(torch.tensor(sizes, device=wanted.device))
-
-    def by_cell(values: Sequence[float]) -> Tensor:
-        return wanted.new_tensor(values)[of]
-
-    own = of.unsqueeze(-1) == torch.arange(len(levers), device=wanted.device)
-    mean = own * by_cell([1 / size for size in sizes]).unsqueeze(-1)
-    span = by_cell([lever.high - lever.low for lever in levers])
-    moved = (wanted - by_cell([lever.default for lever in levers])) / span
+    today, span, mean = _scales(terms.levers, sizes, wanted.dtype, wanted.device)
+    moved = (wanted - today) / span
     pace = ((wanted - now) / span) ** 2 @ mean
     reach = distance(moved, limits["moved_width"]) @ mean
     spread = moved**2 @ mean
     count = spread / (spread + limits["moved_width"] ** 2)
     effort = limits["weight_pace"] * pace + limits["weight_reach"] * reach
     return (effort + limits["weight_count"] * count).sum(-1)
+
+
+@lru_cache(maxsize=64)
+def _scales(
+    names: tuple[str, ...], sizes: tuple[int, ...], dtype: torch.dtype, device: torch.device
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Today's settings and ranges of levers by cell ``[cells]``, and what takes the mean over the
+    cells of each lever ``[cells, levers]``; worked out once, since a step asks for them anew."""
+    levers = [LEVERS[name] for name in names]
+    of = torch.repeat_interleave(torch.tensor(sizes))
+
+    def by_cell(values: Sequence[float]) -> Tensor:
+        return torch.tensor(values, dtype=dtype)[of]
+
+    own = of.unsqueeze(-1) == torch.arange(len(levers))
+    tables = (
+        by_cell([lever.default for lever in levers]),
+        by_cell([lever.high - lever.low for lever in levers]),
+        own * by_cell([1 / size for size in sizes]).unsqueeze(-1),
+    )
+    today, span, mean = (table.to(device) for table in tables)
+    return today, span, mean
 
 
 def _cells(lever: Lever, policy: Policy, terms: Terms) -> Tensor:

@@ -155,8 +155,9 @@ class GovernanceEnv(Foresight):
     def step(self, actions: Mapping[str, Tensor]) -> StepResult:
         """Govern all rows for one step with actions ``[B, n, act]`` in [-1, 1]."""
         n, on = self.num_envs, self._ground
-        self._said = self.options.say(self._within(actions))
-        requested = self._requested(actions)
+        asked = self._within(actions)
+        self._said = self.options.say(asked)
+        requested = self._requested(asked)
         shocks = self._shocks
         flow = overall = torch.zeros(n, dtype=self.dtype, device=self.device)
         monthly: list[welfare.Welfare] = []
@@ -236,18 +237,27 @@ class GovernanceEnv(Foresight):
             self._publication.seed(row, seed)
 
     def _requested(self, actions: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Levers that are not as they are today, of the governed rows and their copies."""
+        """Levers that are not as they are today, of the governed rows and their copies.
+
+        Args:
+            actions: as they count, in [-1, 1].
+        """
         today = {name: x[: self._every - self.num_envs] for name, x in self._status_quo.items()}
-        within = self._within(actions)
+        settings = self.options.request(self._copied(actions), today)
+        return {name: x for name, x in settings.items() if x is not today[name]}
+
+    def _copied(self, actions: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """Actions of the governed rows and, as far as they count, of their copies."""
+        if not self._credit.copies:
+            return actions
         first, copied = 0, {}
         for group in self.groups:
-            raw = within[group.name]
+            raw = actions[group.name]
             degrees = self._credit.degrees[:, first : first + group.size].to(raw)
             counted = degrees.reshape(-1, 1, group.size, 1) * raw
             copied[group.name] = torch.cat([raw, counted.flatten(0, 1)])
             first += group.size
-        settings = self.options.request(copied, today)
-        return {name: x for name, x in settings.items() if x is not today[name]}
+        return copied
 
     def physical(self, actions: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Lever settings in physical units that actions ask for, ``[B, *lever shape]``."""

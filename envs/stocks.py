@@ -48,9 +48,10 @@ class PriceList:
         value = stocks["treasury.debt"].new_zeros(every - rows)
         for positive, names in self.names.items():
             flat = torch.cat([stocks[name].reshape(every, -1) for name in names], -1)
-            now, twin = flat[:-rows], flat[-rows:].repeat(many, 1)
-            price = self.prices[positive]
-            price = price if price.shape[0] == 1 else price.repeat(many, 1)
+            now, twin, price = flat[:-rows], flat[-rows:], self.prices[positive]
+            if many > 1:
+                twin = twin.repeat(many, 1)
+                price = price if price.shape[0] == 1 else price.repeat(many, 1)
             relative = (now / twin).clamp_min(LEAST_RATIO) if positive else None
             gap = now - twin if relative is None else twin * torch.log(relative)
             value = value + (gap * price).sum(-1)

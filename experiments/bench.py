@@ -1,7 +1,8 @@
-"""Speed of the city model, and of learning on it beside a world that computes nothing.
+"""Speed of the city model, of learning on it, and of both beside other libraries.
 
 Times are medians over repeats. Learning alternates between the city and the null core, one
 rollout and its training each, and their ratio is taken pair by pair: both meet the same load.
+So do our MAPPO and BenchMARL's, and the worlds of all libraries.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import platform
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from statistics import median
 from typing import Any
 
@@ -20,13 +21,14 @@ from stable_baselines3 import PPO
 
 import envs
 from envs.adapters.null import NullCore
+from envs.adapters.optional import MissingLibraryError, needs_extra
 from envs.adapters.sb3 import GovernanceVecEnv
-from experiments import speed
+from experiments import config, peer_speed, speed
 
 Tick = Callable[[], None]
 
 #: Goal for the ratio of learning speeds, by city.
-GOALS = {"synthetic": 0.7}
+GOALS = {"synthetic": 0.8}
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,9 @@ class Plan:
     districts and rows whose memory is measured. device: of the model's months.
     worlds: scenarios and cities to learn on. environments, months, batch, epochs, steps: of the
     learner, with ``steps`` environment steps a rollout. repeats, pairs: repeats of the model's
-    times, pairs of rollouts.
+    times, pairs of rollouts. marl, minibatch, marl_pairs: scenario on which, and on whose shapes
+    with nothing behind them, MAPPO is timed beside BenchMARL's; environment steps in a minibatch;
+    pairs. peers: worlds of other libraries.
     """
 
     districts: tuple[int, ...] = (9, 33, 100)
@@ -57,12 +61,22 @@ class Plan:
     epochs: int = 10
     steps: int = 10
     pairs: int = 9
+    marl: str = "city_v0"
+    minibatch: int = 512
+    marl_pairs: int = 3
+    peers: tuple[peer_speed.Peer, ...] = peer_speed.PEERS
 
     @property
     def work(self) -> int:
         """Units of progress."""
-        sizes = len(self.districts) * len(self.rows)
-        return self.repeats * sizes + len(self.memory) + self.pairs * len(self.worlds)
+        sizes = len(self.districts) * len(self.rows) + len(peer_speed.sizes(self.peers, 1))
+        learning = self.pairs * len(self.worlds) + 2 * self.marl_pairs
+        return self.repeats * sizes + len(self.memory) + learning
+
+    def city(self, name: str) -> dict[str, Any]:
+        """Options of an environment of a city."""
+        size = {"districts": min(self.districts, default=9)} if name == "synthetic" else {}
+        return {"city": name, "months_per_step": self.months, **size}
 
 
 @dataclass(frozen=True)
@@ -80,18 +94,12 @@ class LearningSpeed:
     lowest: float
     highest: float
     goal: float | None
+    reached: bool | None
 
 
 def learning_speed(scenario: str, city: str, plan: Plan, tick: Tick) -> LearningSpeed:
     """Time PPO on a scenario and on a null core of the same shapes, turn by turn."""
-    size: dict[str, Any] = {"districts": min(plan.districts)} if city == "synthetic" else {}
-    core = envs.make(
-        scenario,
-        city=city,
-        num_envs=plan.environments,
-        months_per_step=plan.months,
-        **size,
-    )
+    core = envs.make(scenario, num_envs=plan.environments, **plan.city(city))
     worlds = [GovernanceVecEnv(core), GovernanceVecEnv(NullCore.like(core))]
     with warnings.catch_warnings():  # a last minibatch that is short costs both alike
         warnings.filterwarnings("ignore", message="You have specified a mini-batch size")
@@ -118,6 +126,7 @@ def learning_speed(scenario: str, city: str, plan: Plan, tick: Tick) -> Learning
             tick()
     pairs = list(zip(*(spent[1:] for spent in times), strict=True))
     ratios = [null / real for real, null in pairs]
+    goal = GOALS.get(city)
     return LearningSpeed(
         scenario=core.scenario,
         city=city,
@@ -129,15 +138,42 @@ def learning_speed(scenario: str, city: str, plan: Plan, tick: Tick) -> Learning
         ratio=median(ratios),
         lowest=min(ratios),
         highest=max(ratios),
-        goal=GOALS.get(city),
+        goal=goal,
+        reached=None if goal is None else median(ratios) >= goal,
     )
 
 
+def marl_speeds(plan: Plan, tick: Tick) -> Iterator[dict[str, Any]]:
+    """Our MAPPO beside BenchMARL's, or a note that it is not installed."""
+    try:
+        with needs_extra():
+            from experiments import marl_speed
+    except MissingLibraryError as error:
+        yield {"world": plan.marl, "environments": plan.environments, "note": str(error)}
+        for _ in range(2 * plan.marl_pairs):
+            tick()
+        return
+    options = plan.city("synthetic")
+    settings = config.load(
+        [
+            "agent=mappo",
+            "agent.sharing=group",
+            f"agent.num_envs={plan.environments}",
+            f"agent.batch_size={plan.minibatch}",
+            f"agent.epochs={plan.epochs}",
+        ]
+    ).agent
+    for null in (True, False):
+        found = marl_speed.marl_speed(plan.marl, null, options, settings, plan.marl_pairs, tick)
+        yield asdict(found) | {"reached": found.reached, "note": ""}
+
+
 def measure(plan: Plan, tick: Tick) -> dict[str, Any]:
-    """All measurements as a record for JSON: machine, plan, model, memory, agreement, learning."""
+    """All measurements as a record for JSON: machine, plan, and the rows of every table."""
+    plain = replace(plan, peers=())
     return {
         "machine": machine(),
-        "plan": asdict(plan),
+        "plan": asdict(plain) | {"peers": [peer.world for peer in plan.peers]},
         "model": [
             asdict(speed.model_speed(d, b, plan.seconds, plan.repeats, plan.device, tick))
             for d in plan.districts
@@ -146,6 +182,13 @@ def measure(plan: Plan, tick: Tick) -> dict[str, Any]:
         "memory": list(_memory(plan, tick)),
         "agreement": None if plan.device == "cpu" else speed.agreement(33, 32, 12, plan.device),
         "learning": [asdict(learning_speed(*world, plan, tick)) for world in plan.worlds],
+        "marl": list(marl_speeds(plan, tick)) if plan.marl_pairs else [],
+        "peers": [
+            asdict(row)
+            for row in peer_speed.peer_speeds(
+                plan.peers, plan.environments, plan.seconds, plan.repeats, tick
+            )
+        ],
     }
 
 
@@ -169,7 +212,7 @@ def machine() -> dict[str, Any]:
 def rows_of(records: Sequence[dict[str, Any]], columns: Sequence[str]) -> Iterator[list[str]]:
     """Cells of a table, numbers with three digits and thousands marked."""
     for record in records:
-        yield [_text(record[column]) for column in columns]
+        yield [_text(record.get(column)) for column in columns]
 
 
 def _text(value: Any) -> str:

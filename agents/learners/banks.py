@@ -57,7 +57,7 @@ class Bank(nn.Module):
 
     def _shared(self, rows: Tensor) -> Tensor:
         for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
-            rows = functional.linear(rows, weight[0], bias[0])
+            rows = functional.linear(rows, weight.squeeze(0), bias.squeeze(0))
             if layer < len(self.weights) - 1:
                 rows = self.activate(rows)
         return rows
@@ -77,6 +77,9 @@ def clip_gradients(parameters: Sequence[nn.Parameter], bound: float) -> None:
     Args:
         parameters: each `[K, ...]`, the same K networks.
     """
+    if all(parameter.shape[0] == 1 for parameter in parameters):
+        nn.utils.clip_grad_norm_(parameters, bound)
+        return
     gradients = [p.grad for p in parameters if p.grad is not None]
     squares = torch.stack([g.flatten(1).square().sum(1) for g in gradients]).sum(0)
     scale = (bound / (squares.sqrt() + 1e-6)).clamp_max(1.0)

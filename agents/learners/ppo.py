@@ -53,9 +53,15 @@ class Batch:
     advantages: Tensor
     returns: Tensor
 
-    def take(self, index: Tensor) -> Batch:
-        """Some environment steps."""
-        return Batch(*(getattr(self, name)[index] for name in self.__dataclass_fields__))
+    def shuffled(self, order: Tensor) -> Batch:
+        """The same environment steps in another order."""
+        columns = (getattr(self, name) for name in self.__dataclass_fields__)
+        return Batch(*(column.index_select(0, order) for column in columns))
+
+    def chunk(self, parts: int) -> list[Batch]:
+        """Minibatches, views of this one."""
+        columns = (getattr(self, name).chunk(parts) for name in self.__dataclass_fields__)
+        return [Batch(*some) for some in zip(*columns, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -155,9 +161,11 @@ class MultiAgentPPO:
         seen: list[Tensor] = []
         for _ in range(s.epochs):
             order = torch.randperm(many, generator=generator, device=state.device)
-            for index in order.chunk(parts):
-                some = [batch.take(index) for batch in batches] if parts > 1 else batches
-                seen.append(self._improve(some, state[index] if parts > 1 else state))
+            if parts > 1:  # once for all minibatches, which are views
+                batches, state = [batch.shuffled(order) for batch in batches], state[order]
+            minibatches = zip(*(batch.chunk(parts) for batch in batches), strict=True)
+            for some, now in zip(minibatches, state.chunk(parts), strict=True):
+                seen.append(self._improve(some, now))
         for number, actor in enumerate(self.actors):
             actor.moments.update(torch.stack([e.tracks[number].rows[:-1] for e in episodes]))
         self.state_moments.update(torch.stack([e.states[:-1] for e in episodes]))

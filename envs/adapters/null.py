@@ -18,7 +18,7 @@ POOL = 16
 class NullCore:
     """Shapes of a batched core, prebuilt standard normal observations, episodes of equal length.
 
-    horizon: steps of an episode
+    horizon: steps of an episode; months_per_step: what learners discount by
     """
 
     scenario = "null"
@@ -31,6 +31,7 @@ class NullCore:
         state_size: int = 1,
         device: str | torch.device = "cpu",
         dtype: torch.dtype = torch.float32,
+        months_per_step: int = 3,
     ) -> None:
         self.groups = groups
         self.num_envs = num_envs
@@ -38,6 +39,7 @@ class NullCore:
         self.state_size = state_size
         self.device = torch.device(device)
         self.dtype = dtype
+        self.months_per_step = months_per_step
         self._clock = 0
         source = torch.Generator().manual_seed(0)
 
@@ -68,6 +70,7 @@ class NullCore:
             core.state_size,
             core.device,
             core.dtype,
+            core.months_per_step,
         )
 
     def reset(
@@ -92,5 +95,9 @@ class NullCore:
             self._costs[place],
             done,
             self._open,
-            {"final_observations": self._observations[place], "state": self._state},
+            {
+                "final_observations": self._observations[place],
+                "state": self._state,
+                "welfare": {},
+            },
         )

@@ -1,4 +1,4 @@
-"""`polislab bench`: how fast the model and learning on it are."""
+"""`polislab bench`: how fast the model and learning on it are, also beside other libraries."""
 
 from __future__ import annotations
 
@@ -38,8 +38,32 @@ LEARNING = {
     "lowest": "lowest",
     "highest": "highest",
     "goal": "goal",
+    "reached": "reached",
 }
-TEXT = ("scenario", "city")
+MARL = {
+    "world": "world",
+    "environments": "environments",
+    "agents": "agents",
+    "own": "ours, frames/s",
+    "benchmarl": "BenchMARL",
+    "ratio": "ratio",
+    "lowest": "lowest",
+    "highest": "highest",
+    "goal": "goal",
+    "reached": "reached",
+    "note": "",
+}
+PEERS = {
+    "world": "world",
+    "library": "library",
+    "batch": "batch",
+    "agents": "agents",
+    "agent_steps": "agent-steps/s",
+    "slowest": "slowest repeat",
+    "fastest": "fastest repeat",
+    "note": "",
+}
+TEXT = ("scenario", "city", "world", "library", "note")
 
 
 def bench(
@@ -49,12 +73,16 @@ def bench(
     ] = "cpu",
     json: JsonOption = None,
 ) -> None:
-    """Time the city model beside its arithmetic limit, and PPO beside PPO on an idle world.
+    """Time the city model beside its arithmetic limit, PPO beside PPO on an idle world, our MAPPO
+    beside BenchMARL's, and our environments beside those of other libraries.
+
+    Libraries that are not installed get a row that says how to install them.
 
     Example: polislab bench --json bench.json
     """
     import torch
 
+    from experiments import peer_speed
     from experiments.bench import Plan, measure
     from experiments.progress import progress
 
@@ -76,6 +104,22 @@ def bench(
             f"step, batch {plan.batch}, {plan.epochs} epochs",
             LEARNING,
             result["learning"],
+        )
+    )
+    show(
+        _table(
+            f"MAPPO: a network [64, 64] for each group, {plan.environments} environments, whole "
+            f"episodes, minibatches of {plan.minibatch} frames, {plan.epochs} epochs",
+            MARL,
+            result["marl"],
+        )
+    )
+    show(
+        _table(
+            "Environments under random actions; a step of a city is "
+            f"{peer_speed.MONTHS} months of it and of its status-quo twin",
+            PEERS,
+            result["peers"],
         )
     )
     show(f"{threads} thread(s) on {result['machine']['cores']} cores; medians of repeats")

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from time import sleep
 from typing import Any
 
 import pytest
 import torch
 
+import experiments
 from envs import registry
-from experiments import bench, speed
+from experiments import bench, peer_speed, speed
+from experiments.peer_speed import Peer, Stepper
 from tests.fakes import FakeCore
 
 TINY = bench.Plan(
@@ -24,7 +29,19 @@ TINY = bench.Plan(
     epochs=1,
     steps=4,
     pairs=3,
+    marl_pairs=0,
+    peers=(),
 )
+
+
+def lazy(world: str, batch: int) -> Stepper:
+    """A world of three agents whose step takes two milliseconds."""
+    return Stepper(3, batch, lambda: sleep(0.002))
+
+
+def lost(world: str, batch: int) -> Stepper:
+    """A world whose library is not there."""
+    raise ModuleNotFoundError("No module named 'lost'", name="lost")
 
 
 @pytest.fixture
@@ -35,7 +52,8 @@ def fake_core(monkeypatch: pytest.MonkeyPatch) -> None:
         districts = 3
 
     def make(scenario: str, **options: Any) -> Any:
-        assert (options["num_envs"], options["months_per_step"]) == (2, 3)
+        assert options["num_envs"] in (1, 2)
+        assert options["months_per_step"] == 3
         core = Sized(**options)
         core.scenario, core.city = scenario, core
         return core
@@ -46,8 +64,11 @@ def fake_core(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_measurement_is_made_and_counted(fake_core: None) -> None:
     ticks: list[None] = []
-    result = bench.measure(TINY, lambda: ticks.append(None))
-    assert len(ticks) == TINY.work == 3 * 2 + 3
+    plan = replace(TINY, marl="fake_v0", minibatch=10, marl_pairs=2, peers=(Peer("x", "", lazy),))
+    result = bench.measure(plan, lambda: ticks.append(None))
+    assert len(ticks) == plan.work == 3 * 2 + 3 + 2 * 2 + 3 * 2
+    assert [row["world"] for row in result["peers"]] == result["plan"]["peers"] * 2 == ["x", "x"]
+    assert [row["world"] for row in result["marl"]] == ["null, shapes of fake_v0", "fake_v0"]
     assert [(m["districts"], m["rows"]) for m in result["model"]] == [(3, 1), (3, 2)]
     for found in result["model"]:
         assert found["slowest"] <= found["city_months"] <= found["fastest"]
@@ -57,12 +78,10 @@ def test_every_measurement_is_made_and_counted(fake_core: None) -> None:
     (learning,) = result["learning"]
     assert (learning["agents"], learning["environments"]) == (4, 2)
     assert 0 < learning["lowest"] <= learning["ratio"] <= learning["highest"]
-    assert learning["goal"] is None
+    assert learning["goal"] is learning["reached"] is None
 
 
 def test_a_slow_world_lowers_the_ratio(fake_core: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    from time import sleep
-
     step = FakeCore.step
 
     def slow(self: FakeCore, actions: Any) -> Any:
@@ -99,3 +118,119 @@ def test_memory_grows_with_the_batch() -> None:
     small, large = speed.memory(9, 1024), speed.memory(9, 8192)
     assert large.megabytes > 2 * small.megabytes
     assert large.per_row == pytest.approx(large.megabytes / 8192)
+
+
+def test_mappo_takes_turns_with_benchmarl(fake_core: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each side's time is its own: a pause in our turn slows our figure alone."""
+    from experiments import marl_speed
+
+    rollouts = marl_speed._rollouts
+
+    def paused(learner: Any) -> Iterator[object]:
+        for row in rollouts(learner):
+            sleep(0.5)
+            yield row
+
+    plan = replace(TINY, marl="fake_v0", minibatch=10, marl_pairs=1)
+    for own in (rollouts, paused):
+        monkeypatch.setattr(marl_speed, "_rollouts", own)
+        null, world = bench.marl_speeds(plan, lambda: None)
+        for row in (null, world):
+            assert (row["environments"], row["agents"], row["goal"]) == (2, 4, 3.0)
+            assert 0 < row["lowest"] <= row["ratio"] <= row["highest"]
+            assert row["reached"] == (row["ratio"] >= 3)
+        frames = 2 * FakeCore().steps_per_episode
+        assert (null["own"] < frames / 0.5) == (own is paused)
+        assert null["benchmarl"] > frames / 5
+
+
+def test_both_mappos_are_set_alike(fake_core: None, tmp_path: Any) -> None:
+    """Widths, environments, frames, minibatches, epochs and one network for each group."""
+    from experiments import config, marl_speed
+
+    chosen = ["agent=mappo", "agent.sharing=group", "agent.num_envs=2", "agent.hidden=[8,4]"]
+    settings = config.load([*chosen, "agent.batch_size=10", "agent.epochs=3"]).agent
+    task = marl_speed.NullTask("fake_v0", {"city": "nowhere", "months_per_step": 3})
+    experiment = marl_speed._experiment(task, settings, 20, 2, str(tmp_path))
+    asked = experiment.config
+    assert asked.n_envs_per_worker(True) == 2
+    assert asked.collected_frames_per_batch(True) == 20
+    assert (asked.train_minibatch_size(True), asked.n_optimizer_steps(True)) == (10, 3)
+    assert set(experiment.group_map) == {"planning", "boards"}
+    for name, loss in experiment.losses.items():
+        ours = bench.envs.make("fake_v0", num_envs=2, months_per_step=3)
+        (group,) = (group for group in ours.groups if group.name == name)
+        shapes = [tuple(p.shape) for p in loss.actor_network_params.flatten_keys().values()]
+        seen, moved = len(group.observation_names), 2 * len(group.action_names)
+        assert {(8, seen), (4, 8), (moved, 4)} <= set(shapes)
+        shapes = [tuple(p.shape) for p in loss.critic_network_params.flatten_keys().values()]
+        assert {(8, ours.state_size), (4, 8), (1, 4)} <= set(shapes)
+
+
+def test_without_benchmarl_the_row_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(experiments, "marl_speed", raising=False)
+    monkeypatch.delitem(sys.modules, "experiments.marl_speed", raising=False)
+    monkeypatch.setitem(sys.modules, "benchmarl.algorithms", None)
+    ticks: list[None] = []
+    plan = replace(TINY, marl_pairs=2)
+    (row,) = bench.marl_speeds(plan, lambda: ticks.append(None))
+    assert "pip install polislab[benchmarl]" in row["note"]
+    assert len(ticks) == 4
+
+
+def test_peers_are_timed_at_equal_batch() -> None:
+    peers = (
+        Peer("batched", "", lazy),
+        Peer("single", "pytest", lazy, batches=False),
+        Peer("away", "lost", lost, batches=False, install="pip install lost"),
+    )
+    rows = list(peer_speed.peer_speeds(peers, 8, 0.01, 3, lambda: None))
+    assert [(row.world, row.batch) for row in rows] == [
+        ("batched", 8),
+        ("batched", 1),
+        ("single", 1),
+        ("away", 1),
+    ]
+    for row in rows[:3]:
+        assert row.agents == 3
+        figures = [row.slowest, row.agent_steps, row.fastest, 3 * row.batch / 0.002]
+        assert figures == sorted(figures)
+    assert rows[2].library == f"pytest {pytest.__version__}"
+    assert "one environment at a time" in rows[2].note
+    assert asdict(rows[3])["agent_steps"] is None
+    assert rows[3].note == "lost is not installed: pip install lost"
+
+
+def test_our_worlds_are_stepped_with_random_actions(
+    fake_core: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[dict[str, torch.Tensor]] = []
+    step = FakeCore.step
+
+    def noted(self: FakeCore, actions: Any) -> Any:
+        seen.append(actions)
+        return step(self, actions)
+
+    monkeypatch.setattr(FakeCore, "step", noted)
+    stepper = peer_speed.city("fake_v0", 2)
+    for _ in range(2):
+        stepper.step()
+    assert (stepper.agents, stepper.batch) == (4, 2)
+    for actions in seen:
+        assert all(-1 <= float(x.min()) < float(x.max()) <= 1 for x in actions.values())
+    assert not torch.equal(seen[0]["boards"], seen[1]["boards"])
+
+
+OTHERS = [peer for peer in peer_speed.PEERS if peer.library]
+
+
+@pytest.mark.parametrize("peer", OTHERS, ids=lambda peer: peer.library)
+def test_every_peer_lives_through_the_ends_of_its_episodes(peer: Peer) -> None:
+    """Where its library is installed."""
+    try:
+        stepper = peer.make(peer.world, 2 if peer.batches else 1)
+    except ModuleNotFoundError as error:
+        pytest.skip(f"{error.name} is not installed")
+    for _ in range(2 * peer_speed.VMAS_STEPS):
+        stepper.step()
+    assert stepper.agents > 1

@@ -16,6 +16,7 @@ from agents.learners.banks import Bank, clip_gradients
 from agents.learners.laws import bounded
 from agents.learners.moments import LEAST_VARIANCE, Moments
 from agents.learners.multipliers import Multipliers
+from agents.learners.ppo import Batch
 from agents.learners.sections import SHARING, sections
 from agents.learners.settings import MultiplierSettings
 from envs.adapters.null import NullCore
@@ -79,6 +80,30 @@ def test_gradients_are_bounded_network_by_network() -> None:
     clip_gradients([weight, bias], 0.5)
     assert float(weight.grad[0].norm()) == pytest.approx(0.5, rel=1e-4)
     assert torch.equal(weight.grad[1], torch.full((3, 2), 0.01))
+
+
+def test_the_gradient_of_one_network_is_bounded_as_a_whole() -> None:
+    for size, norm in ((3.0, 0.5), (0.01, 0.01 * 9**0.5)):
+        weight, bias = (torch.nn.Parameter(torch.zeros(1, *shape)) for shape in ((3, 2), (3,)))
+        weight.grad, bias.grad = torch.full((1, 3, 2), size), torch.full((1, 3), size)
+        clip_gradients([weight, bias], 0.5)
+        whole = torch.cat([weight.grad.flatten(), bias.grad.flatten()])
+        assert float(whole.norm()) == pytest.approx(norm, rel=1e-4)
+        assert bool((whole == whole[0]).all())
+
+
+def test_minibatches_hold_every_step_once_and_keep_it_together() -> None:
+    steps = torch.arange(10.0).reshape(10, 1, 1)
+    batch = Batch(steps, 2 * steps, 3 * steps[..., 0], 4 * steps[..., 0], 5 * steps)
+    order = torch.tensor([7, 2, 9, 0, 1, 3, 8, 6, 5, 4])
+    minibatches = batch.shuffled(order).chunk(3)
+    assert [len(some.rows) for some in minibatches] == [4, 4, 2]
+    assert torch.equal(torch.cat([some.rows for some in minibatches]).flatten(), order.float())
+    for some in minibatches:
+        assert torch.equal(some.actions, 2 * some.rows)
+        assert torch.equal(some.log_prob, 3 * some.rows[..., 0])
+        assert torch.equal(some.advantages, 4 * some.rows[..., 0])
+        assert torch.equal(some.returns, 5 * some.rows)
 
 
 def test_advantages_are_standardised_for_each_network() -> None:
@@ -370,7 +395,6 @@ def test_worlds_whose_rows_end_apart_are_refused() -> None:
 @pytest.mark.parametrize("sharing", SHARING)
 def test_every_sharing_trains_on_unequal_groups(kind: str, sharing: str) -> None:
     core = NullCore(FakeCore.groups, 4, horizon=5, state_size=3)
-    core.months_per_step = 3
     rows = finish(learner(kind, core, 5, sharing=sharing))
     assert len(rows) == 5
     assert rows[-1]["env_steps"] == 100.0
