@@ -1,6 +1,6 @@
 """The page of results: baselines of each scenario, trained where they are missing, compared.
 
-A baseline is a file `configs/baseline/<scenario>.yaml`. What is finished is taken from the run
+A baseline is a file `configs/baseline/<scenario>.yaml`, or `<scenario>-<case>.yaml`. What is finished is taken from the run
 folders, what is not is trained, and the page says with which commands anyone repeats it.
 """
 
@@ -61,7 +61,7 @@ class Section:
 
 
 def names() -> list[str]:
-    """Scenarios with baselines."""
+    """Baselines, by the stems of their files."""
     return sorted(path.stem for path in (configs.root() / "baseline").glob("*.yaml"))
 
 
