@@ -1,7 +1,8 @@
 """The page of results: baselines of each scenario, trained where they are missing, compared.
 
-A baseline is a file `configs/baseline/<scenario>.yaml`, or `<scenario>-<case>.yaml`. What is finished is taken from the run
-folders, what is not is trained, and the page says with which commands anyone repeats it.
+A baseline is a file `configs/baseline/<scenario>.yaml`, or `<scenario>-<case>.yaml`. What is
+finished is taken from the run folders, what is not is trained, and the page says with which
+commands anyone repeats it.
 """
 
 from __future__ import annotations
