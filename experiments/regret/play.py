@@ -185,8 +185,9 @@ class _Play:
     def _earned(self, during: Sequence[Tensor]) -> Tensor:
         """See `Course` ``[B]``; the environment stands at the end of the steps lived."""
         beta = discount_factor(self.env.city)[0] ** self.env.months_per_step
-        flow = sum(beta**step * x for step, x in enumerate(during))
-        return (flow + beta ** len(during) * self.env.worth() - self.left) / self.within
+        flow = torch.stack([beta**step * x for step, x in enumerate(during)]).sum(0)
+        found: Tensor = flow + beta ** len(during) * self.env.worth() - self.left
+        return found / self.within
 
     def _course(self, during: Sequence[Tensor], earned: Tensor) -> Course:
         monthly = torch.stack([*self.flow, *during], -1) / self.env.months_per_step

@@ -11,21 +11,13 @@ from experiments.regret.play import ORACLE
 from experiments.sheets import Sheet, markdown
 from experiments.statistics import Interval
 
-COLUMNS = (
-    "policy",
-    ">without",
-    ">with break",
-    ">gain without",
-    ">gain with break",
-    ">due to the break",
-    ">recovered",
-    ">by adapting",
-)
+EARNED = ("policy", ">without", ">with", ">gain without", ">gain with", ">due to the break")
+SHARES = ("policy", ">of all loss", ">by adapting, of the loss by the break")
 
 
 def sheets(found: Study) -> list[Sheet]:
-    """A table for each regime."""
-    return [_sheet(found, regret) for regret in found.regrets]
+    """Two tables for each regime: what is earned, and shares that are recovered."""
+    return [sheet for regret in found.regrets for sheet in _sheets(found, regret)]
 
 
 def readings(found: Study) -> list[str]:
@@ -78,24 +70,29 @@ def page(
     return "\n\n".join(parts) + "\n"
 
 
-def _sheet(found: Study, regret: Regret) -> Sheet:
-    rows = [
+def _sheets(found: Study, regret: Regret) -> tuple[Sheet, Sheet]:
+    earned = [
         (
             row.policy,
             *(f"{100 * x.estimate:+.3f}" for x in (row.calm, row.broken)),
             *(_percent(x) for x in (row.gain_calm, row.gain, row.adapted)),
-            *(_share(x) for x in (row.recovered, row.by_adapting)),
         )
         for row in regret.rows
+    ]
+    shares = [
+        (row.policy, *(_share(x) for x in (row.recovered, row.by_adapting)))
+        for row in regret.rows[1:]
     ]
     note = (
         f"Earned in the {found.struck.within} months after the break, percent of income a month, "
         "against the status quo; gains are beyond the frozen policy, the first. Intervals are "
-        "95 %, over cities, and seeds where there are several. A dash stands where the loss is "
-        "not above zero for certain."
+        "95 %, over cities, and seeds where there are several."
     )
-    return Sheet(
-        f"Regime {regret.regime}, strength {found.struck.strength:g}", COLUMNS, rows, (note,)
+    dash = "A dash stands where the loss is not above zero for certain."
+    title = f"Regime {regret.regime}, strength {found.struck.strength:g}"
+    return (
+        Sheet(title, EARNED, earned, (note,)),
+        Sheet(f"Recovered, regime {regret.regime}", SHARES, shares, (dash,)),
     )
 
 
