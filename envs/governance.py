@@ -207,6 +207,13 @@ class GovernanceEnv(Foresight):
             observations, earned.total, costs, terminated, torch.zeros_like(terminated), info
         )
 
+    def worth(self) -> Tensor:
+        """What stocks are worth now against the twin's, ``[B]`` months of income.
+
+        Exact: by years of today's policy in the city as it has become, under shocks as they last.
+        """
+        return self._tail_value()[: self.num_envs]
+
     def detach(self) -> None:
         """Cut the graph: gradients of what comes later stop at the present state."""
         self._state = tree.tree_map(Tensor.detach, self._state)
@@ -319,22 +326,27 @@ class GovernanceEnv(Foresight):
         none = torch.zeros(n, dtype=self.dtype, device=self.device)
         if self.options.terminal == "costates":
             value = on.prices.value(self._state, n)
-        elif not last:
-            value = none.repeat(self._every // n - 1)
+        elif last:
+            value = self._tail_value()
         else:
-            value = stocks.tail_value(
-                on.model_at(self._lived),
-                self._state,
-                on.reference,
-                self._status_quo,
-                self.options.budget,
-                self._shocks,
-                self._objective,
-                self._flows,
-                on.supplies,
-            )
-            value = value[:-n] - value[-n:].repeat(self._every // n - 1)
+            value = none.repeat(self._every // n - 1)
         return torch.cat([value, none]).reshape(-1, n)
+
+    def _tail_value(self) -> Tensor:
+        """Exact value of the stocks of rows and copies against the twins' ``[(1 + C) B]``."""
+        n, on = self.num_envs, self._ground
+        value = stocks.tail_value(
+            on.model_at(self._lived),
+            self._state,
+            on.reference,
+            self._status_quo,
+            self.options.budget,
+            self._shocks,
+            self._objective,
+            self._flows,
+            on.supplies,
+        )
+        return value[:-n] - value[-n:].repeat(self._every // n - 1)
 
     def _scene(self) -> Scene:
         n, on = self.num_envs, self._ground

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from envs.city.model import City
 from envs.city.parameters import Parameters
+from envs.city.sizes import SERVICE_NAMES
 from envs.realism import LEAST
 from envs.twin.ensemble import spread_around
 from envs.twin.settings import load_settings
@@ -28,6 +29,8 @@ Streams = Sequence[np.random.Generator]
 STRONGEST = 2.0
 #: Largest share of anything that is evaded or dodged after a break (assumed).
 MOST = 0.95
+#: Share by which the need for health care grows at strength 1 (assumed).
+NEED = 0.5
 #: Sets breaks apart from the other random streams of a row.
 _STREAM = (4,)
 
@@ -93,7 +96,7 @@ def by_seed(options: Options) -> bool:
     """Whether rows with other seeds meet other breaks."""
     if options.regime == "none":
         return False
-    return options.regime == "parameters" or options.regime_month == 0
+    return BREAKS[options.regime].drawn or options.regime_month == 0
 
 
 def drawn(model: City, options: Options, seeds: Sequence[int], blocks: int) -> Regime | None:
@@ -109,7 +112,7 @@ def drawn(model: City, options: Options, seeds: Sequence[int], blocks: int) -> R
     streams = [np.random.default_rng(np.random.SeedSequence(s, spawn_key=_STREAM)) for s in seeds]
     debt = model.start.treasury.debt
     months = [_month(options, stream) for stream in streams]
-    values = BREAKS[options.regime](model.parameters, options, streams, blocks)
+    values = BREAKS[options.regime].values(model.parameters, options, streams, blocks)
     month = torch.tensor(months, dtype=torch.long, device=debt.device)
     return Regime(replace(model, parameters=Parameters(values)), month, blocks)
 
@@ -157,12 +160,46 @@ def _channel(p: Parameters, options: Options, streams: Streams, blocks: int) -> 
     return values
 
 
-#: What breaks: a function of the parameters before, for all rows or one that they share.
-#: "parameters": rates, gains, elasticities and the parameters of the neutral prior jump;
-#: "evasion": a channel opens by which taxes, fares and tolls are evaded and tags are mimicked.
-BREAKS: dict[str, Callable[[Parameters, Options, Streams, int], Values]] = {
-    "parameters": _jump,
-    "evasion": _channel,
+def _needs(p: Parameters, options: Options, streams: Streams, blocks: int) -> Values:
+    """Need for health care grows by ``regime_strength`` times `NEED`."""
+    grown = torch.ones_like(p.values["visits"])
+    grown[..., SERVICE_NAMES.index("health")] += NEED * options.regime_strength
+    return {**p.values, "visits": p.values["visits"] * grown}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One row of the table of breaks.
+
+    meaning: what breaks, in words; values: the parameters after it, from those before, for all
+    rows or one that they share; drawn: whether each row meets a break of its own by its seed;
+    source: of its size.
+    """
+
+    meaning: str
+    values: Callable[[Parameters, Options, Streams, int], Values]
+    source: str
+    drawn: bool = False
+
+
+BREAKS: dict[str, Kind] = {
+    "parameters": Kind(
+        "rates, gains, elasticities and the parameters of the neutral prior jump, each row's its "
+        "own way",
+        _jump,
+        "as wide as the priors of a twin (configs/twin)",
+        drawn=True,
+    ),
+    "evasion": Kind(
+        "a channel opens by which taxes, fares and tolls are evaded and tags are mimicked",
+        _channel,
+        "as much again as is calibrated (assumed)",
+    ),
+    "needs": Kind(
+        "residents come to need health care half as often again, as an ageing city does",
+        _needs,
+        "assumed",
+    ),
 }
 REGIMES = ("none", *BREAKS)
 

@@ -77,8 +77,8 @@ class Scenario:
         regime: what breaks in mid-episode, unannounced (``envs.regime.BREAKS``), or "none".
         regime_month: months lived before the break; 0 each row's own, from the middle half of the
             episode.
-        regime_strength: 1 for a jump as wide as the priors, or for as much evasion again as is
-            calibrated (``evasion`` 0: from none to all of it).
+        regime_strength: 1 for a jump as wide as the priors, for as much evasion again as is
+            calibrated (``evasion`` 0: from none to all of it), or for half as much need again.
         objective: what counts as welfare of the whole (``envs.city.welfare.OBJECTIVES``).
         aversion: to inequality, of the objective "atkinson".
         population: whose welfare the objective "utilitarian" counts (``welfare.POPULATION``).

@@ -89,7 +89,7 @@ class RecedingHorizon:
             for name, plan in plans.items():
                 best[name][better] = plan.detach()[better]
             if climbs:
-                _ascend(optimiser, plans, returns)
+                ascend(optimiser, plans, returns)
         self._stand(moment, weather)
         return best
 
@@ -111,7 +111,7 @@ class RecedingHorizon:
         return found
 
 
-def _ascend(optimiser: torch.optim.Adam, plans: Mapping[str, Tensor], returns: Tensor) -> None:
+def ascend(optimiser: torch.optim.Adam, plans: Mapping[str, Tensor], returns: Tensor) -> None:
     """One step up; a row whose gradient is not finite stays where it is."""
     found = torch.autograd.grad(returns, list(plans.values()), torch.ones_like(returns))
     for plan, gradient in zip(plans.values(), found, strict=True):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from experiments.commands.output import JsonOption, check_json, emit, show
+from experiments.commands.output import JsonOption, check_json, command_line, emit, show
 
 
 def results(
@@ -48,14 +47,13 @@ def results(
     known = [path.stem for path in sorted(baselines.glob("*.yaml"))] if baselines else None
     chosen = scenario or known or worker.names()
     sections = [worker.section(name, quick, runs, baselines) for name in chosen]
-    command = shlex.join(["polislab", *sys.argv[1:]])
     try:
         worker.work(sections, sys.argv, show)
     except Interrupted as stop:
         typer.echo(str(stop), err=True)
         raise typer.Exit(130) from None
     default = Path(runs) / "results-quick.md" if quick else Path("docs/results.md")
-    page = worker.write(sections, out or default, command)
+    page = worker.write(sections, out or default, command_line())
     show(f"Page: {page}")
     emit({"page": str(page), "scenarios": chosen}, json)
 

@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-import io
+from functools import partial
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
 from experiments.gains.results import INTERVALS, Gains
-
-GREY, BLUE, GREEN, RED = "#8a8f98", "#1f5fa8", "#2a7f4f", "#b0413e"
+from experiments.panels import BLUE, GREEN, GREY, RED, two_panels
 
 
 def chart(found: Gains, title: str) -> bytes:
     """A PNG of two panels."""
-    figure = Figure(figsize=(12.5, 4.8), layout="constrained")
-    FigureCanvasAgg(figure)
-    figure.suptitle(title, fontsize=12)
-    left, right = figure.subplots(1, 2, width_ratios=(1, 1.25))
-    _sources(left, found)
-    _gaps(right, found)
-    for panel in (left, right):
-        panel.spines[["top", "right"]].set_visible(False)
-        panel.tick_params(labelsize=9)
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png", dpi=110)
-    return picture.getvalue()
+    left, right = partial(_sources, found=found), partial(_gaps, found=found)
+    return two_panels(title, left, right, (1, 1.25))
 
 
 def _sources(panel: Axes, found: Gains) -> None:

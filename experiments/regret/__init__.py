@@ -1,12 +1,28 @@
 """What a regime change costs a policy that does not learn, and what one that does wins back.
 
-The first policy is the frozen one. All meet the same held-out cities and shocks twice, with and
-without the break; welfare is the monthly flow against the status quo, which meets the break too.
+The first policy is the frozen one. All meet the same held-out cities and shocks, without a break
+and with each; welfare is against the status quo, which meets the break too. The oracle, who knows
+every city, says what could be earned.
 """
 
 from experiments.regret.chart import chart
 from experiments.regret.entries import Entry, gather
-from experiments.regret.estimates import Regret, Row, estimate
-from experiments.regret.play import Break, Flow, flows
+from experiments.regret.estimates import Regret, Row, Study, estimate
+from experiments.regret.oracle import Climb
+from experiments.regret.play import Break, Course, Flow, flows, work
 
-__all__ = ["Break", "Entry", "Flow", "Regret", "Row", "chart", "estimate", "flows", "gather"]
+__all__ = [
+    "Break",
+    "Climb",
+    "Course",
+    "Entry",
+    "Flow",
+    "Regret",
+    "Row",
+    "Study",
+    "chart",
+    "estimate",
+    "flows",
+    "gather",
+    "work",
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from agents.policy import Policy
 from agents.schema import closest
 from experiments.errors import InputError
 from experiments.policies import load_policy
+from experiments.runs import Run
 
 
 @dataclass(frozen=True)
@@ -41,8 +43,8 @@ class Entry:
         return found
 
 
-def gather(names: Sequence[str]) -> tuple[list[Entry], dict[str, Any] | None]:
-    """Entries in the order named, and the configuration that the first run was made by.
+def gather(names: Sequence[str]) -> tuple[list[Entry], dict[str, Any] | None, list[str]]:
+    """Entries in the order named, the configuration of the first run, and commands of all runs.
 
     Runs of one configuration are one entry, their seeds the unit.
 
@@ -53,6 +55,7 @@ def gather(names: Sequence[str]) -> tuple[list[Entry], dict[str, Any] | None]:
     found: dict[str, list[Policy | str]] = {}
     labels: dict[str, str] = {}
     base: dict[str, Any] | None = None
+    commands: list[str] = []
     for name in names:
         key, label = name, name
         policy: Policy | str = name
@@ -67,13 +70,19 @@ def gather(names: Sequence[str]) -> tuple[list[Entry], dict[str, Any] | None]:
                 problems += error.problems
                 continue
             base = base or made.get("config")
+            if command := Run(Path(name)).manifest.get("command"):
+                commands.append(shlex.join(["polislab", *command[1:]]))
             key, label = str(made.get("hash", name)), str(made.get("agent", policy.kind))
         found.setdefault(key, []).append(policy)
         labels[key] = label
     if problems:
         raise InputError(problems)
     taken = list(labels.values())
-    return [
-        Entry(label if taken.count(label) == 1 else f"{label} {key[:6]}", tuple(found[key]))
-        for key, label in labels.items()
-    ], base
+    return (
+        [
+            Entry(label if taken.count(label) == 1 else f"{label} {key[:6]}", tuple(found[key]))
+            for key, label in labels.items()
+        ],
+        base,
+        list(dict.fromkeys(commands)),
+    )

@@ -1,11 +1,11 @@
 """Loss by a regime change and the share of it that is won back.
 
-**Loss** of the frozen policy: what it earns after the break less than in the same months without
-one; where an informed policy is given (one that was optimised for the new regime), what it earns
-less than that one. The first includes what nobody could save, the second does not. **Recovered**:
-what another policy earns after the break beyond the frozen one, over that loss. It rewards every
-way of being better, also in a world that stays as it is; **adapted** counts only what the policy
-wins with the break and does not win without it.
+**Loss** of the frozen policy: what it earns in the months after the break less than the oracle
+does, who knows parameters and shocks. Some of it is there without a break too, since a policy is
+never perfect; what the break adds is **lost by the break**. **Recovered**: what another policy
+earns beyond the frozen one, over the loss. That rewards every way of being better; **by
+adapting** counts only what the policy wins with the break and does not win without it, over what
+is lost by the break: a difference in differences.
 
 Shapes: S seeds, C cities, T steps.
 """
@@ -19,150 +19,170 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.regret.play import Break, Flow
+from experiments.regret.play import CALM, ORACLE, Break, Flow
 from experiments.statistics import Interval, percentile_interval, pooled_mean
 
 Floats = NDArray[np.float64]
-#: Months within which a policy should have recovered, and the last of them that are looked at.
-WITHIN, LAST = 24, 12
-#: Share of the loss that an adaptive policy should win back within them.
+#: Share of the loss that an adaptive policy should win back.
 GOAL = 0.5
 REPLICATIONS = 2000
 
 
 @dataclass(frozen=True)
 class Row:
-    """Estimates of one policy over the last ``LAST`` of ``WITHIN`` months after the break.
+    """Estimates of one policy, of what it earned in the months after the break.
 
-    before: mean flow in as many months before the break; calm, broken: flow without and with it;
-    own_loss: calm - broken, paired; gain: what it earns with the break beyond the frozen policy;
-    adapted: that less the same without the break, so what is due to the break alone; recovered:
-    share of the frozen policy's loss; whole: the same over all ``WITHIN`` months. The last two are
-    None where the frozen policy lost nothing for certain.
+    calm, broken: without and with it; gain_calm, gain: beyond the frozen policy without and with
+    it; adapted: the second less the first, what is due to the break alone; recovered, by_adapting:
+    shares of the frozen policy's loss and of what it lost by the break, None where that is not
+    above zero for certain.
     """
 
     policy: str
     seeds: int
-    before: Interval
     calm: Interval
     broken: Interval
-    own_loss: Interval
+    gain_calm: Interval
     gain: Interval
     adapted: Interval
     recovered: Interval | None
-    whole: Interval | None
+    by_adapting: Interval | None
 
 
 @dataclass(frozen=True)
 class Regret:
-    """The study: flows by step, estimates, and what loss means (`against`)."""
+    """One regime: losses of the frozen policy against the oracle (None without one), and rows.
+
+    loss, loss_calm: with and without the break; by_break: the first less the second.
+    """
+
+    regime: str
+    loss: Interval | None
+    loss_calm: Interval | None
+    by_break: Interval | None
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True)
+class Study:
+    """All regimes: estimates, and the courses that they are made of."""
 
     struck: Break
     months_per_step: int
     cities: int
-    against: str
-    loss: Interval
-    rows: tuple[Row, ...]
+    regrets: tuple[Regret, ...]
     flows: tuple[Flow, ...]
 
     def content(self) -> dict[str, Any]:
         """Everything as plain values."""
         return {
-            "unit": "share of baseline income, monthly flow against the status quo",
+            "unit": "share of income: earned a month in the months after the break, with what "
+            "stocks are worth at their end, against the status quo",
             "break": asdict(self.struck),
             "months_per_step": self.months_per_step,
             "cities": self.cities,
-            "within_months": WITHIN,
-            "last_months": LAST,
-            "loss_against": self.against,
-            "frozen_loss": asdict(self.loss),
-            "table": [asdict(row) for row in self.rows],
+            "regimes": [asdict(found) for found in self.regrets],
+            "earned": {
+                flow.name: {world: x.earned.tolist() for world, x in flow.courses.items()}
+                for flow in self.flows
+            },
             "flows": {
                 flow.name: {
-                    "calm": flow.calm.mean((0, 1)).tolist(),
-                    "broken": flow.broken.mean((0, 1)).tolist(),
+                    world: x.flow.mean((0, 1)).tolist() for world, x in flow.courses.items()
                 }
                 for flow in self.flows
             },
         }
 
 
-def estimate(
-    found: Sequence[Flow], struck: Break, months_per_step: int, informed: bool = False
-) -> Regret:
-    """Estimates of flows, the first of which is the frozen policy's.
+def estimate(found: Sequence[Flow], struck: Break, months_per_step: int) -> Study:
+    """Estimates of flows, the first of which is the frozen policy's and the last the oracle's,
+    where there is one."""
+    cities = found[0].courses[CALM].earned.shape[1]
+    regrets = tuple(_regret(found, regime) for regime in struck.regimes)
+    return Study(struck, months_per_step, cities, regrets, tuple(found))
 
-    Args:
-        informed: whether the last flow is of a policy that was optimised for the new regime.
-    """
-    start = struck.month // months_per_step
-    late = slice(start + (WITHIN - LAST) // months_per_step, start + WITHIN // months_per_step)
-    whole = slice(start, start + WITHIN // months_per_step)
-    early = slice(max(0, start - LAST // months_per_step), start)
+
+def _regret(found: Sequence[Flow], regime: str) -> Regret:
     frozen = found[0]
-    goal = found[-1].broken if informed else frozen.calm
+    oracle = found[-1] if found[-1].name == ORACLE else None
+    alone, both = (regime,), (regime, CALM)
 
-    def mean(flow: Floats, window: slice) -> Floats:
-        return np.asarray(flow[..., window].mean(-1))
+    def gain(flow: Flow, worlds: tuple[str, ...]) -> Interval:
+        """What is earned beyond the frozen policy."""
+        return difference(_earned(flow, worlds), _earned(frozen, worlds), flow in (frozen, oracle))
 
-    def recovered(flow: Flow, window: slice) -> Interval | None:
-        base = mean(frozen.broken, window)
-        return ratio(mean(flow.broken, window), base, mean(goal, window))
+    def share(flow: Flow, worlds: tuple[str, ...]) -> Interval | None:
+        if oracle is None or flow is frozen:
+            return None
+        policy, base, goal = (_earned(x, worlds) for x in (flow, frozen, oracle))
+        return ratio(policy, base, goal, flow is oracle)
 
     rows = tuple(
         Row(
             policy=flow.name,
-            seeds=len(flow.calm),
-            before=_interval(mean(flow.calm, early)),
-            calm=_interval(mean(flow.calm, late)),
-            broken=_interval(mean(flow.broken, late)),
-            own_loss=_interval(mean(flow.calm, late) - mean(flow.broken, late)),
-            gain=difference(mean(flow.broken, late), mean(frozen.broken, late)),
-            adapted=difference(
-                mean(flow.broken - flow.calm, late), mean(frozen.broken - frozen.calm, late)
-            ),
-            recovered=None if flow is frozen else recovered(flow, late),
-            whole=None if flow is frozen else recovered(flow, whole),
+            seeds=len(flow.courses[CALM].earned),
+            calm=_interval(_earned(flow, (CALM,))),
+            broken=_interval(_earned(flow, alone)),
+            gain_calm=gain(flow, (CALM,)),
+            gain=gain(flow, alone),
+            adapted=gain(flow, both),
+            recovered=share(flow, alone),
+            by_adapting=share(flow, both),
         )
         for flow in found
     )
-    return Regret(
-        struck,
-        months_per_step,
-        frozen.calm.shape[1],
-        found[-1].name if informed else "no break",
-        difference(mean(goal, late), mean(frozen.broken, late)),
-        rows,
-        tuple(found),
-    )
+    if oracle is None:
+        return Regret(regime, None, None, None, rows)
+    last = rows[-1]
+    return Regret(regime, last.gain, last.gain_calm, last.adapted, rows)
 
 
-def difference(first: Floats, second: Floats) -> Interval:
-    """Mean difference of two policies ``[S, C]``, ``[S', C]`` over cities they share."""
-    return _interval(np.asarray(first.mean(0) - second.mean(0))[None])
+def _earned(flow: Flow, worlds: tuple[str, ...]) -> Floats:
+    """Earned in the first world, less that in the second where there is one ``[S, C]``."""
+    first, *rest = (flow.courses[world].earned for world in worlds)
+    return np.asarray(first - sum(rest)) if rest else first
 
 
-def ratio(policy: Floats, frozen: Floats, goal: Floats) -> Interval | None:
+def difference(policy: Floats, frozen: Floats, tied: bool = False) -> Interval:
+    """``policy - frozen`` of means, each ``[S, C]``; tied: their seeds go together."""
+    (own, base), _ = _resampled((policy, frozen), tied)
+    low, high = np.quantile(own - base, [0.025, 0.975])
+    return Interval(float(policy.mean() - frozen.mean()), float(low), float(high))
+
+
+def ratio(policy: Floats, frozen: Floats, goal: Floats, tied: bool = False) -> Interval | None:
     """``(policy - frozen) / (goal - frozen)`` of means, each ``[S, C]``; None where the
     denominator is not above zero for certain.
 
-    Cities are drawn together for all three, seeds of each apart; seeds of the goal where it is
-    the frozen policy itself go with those.
+    Seeds of the goal, which goes on from where the frozen policy's led, go with those; seeds of
+    the policy where they are tied.
     """
-    if difference(goal, frozen).low <= 0:
+    if difference(goal, frozen, tied=True).low <= 0:
         return None
+    (own, base), (seeds, cities) = _resampled((policy, frozen), tied)
+    reached = np.einsum("rs,sc,rc->r", seeds, goal, cities)
+    low, high = np.quantile((own - base) / (reached - base), [0.025, 0.975])
+    least = frozen.mean()
+    share = (policy.mean() - least) / (goal.mean() - least)
+    return Interval(float(share), float(low), float(high))
+
+
+def _resampled(
+    pair: tuple[Floats, Floats], tied: bool
+) -> tuple[tuple[Floats, Floats], tuple[Floats, Floats]]:
+    """Means ``[R]`` of a policy and of the frozen one, each ``[S, C]``, over samples drawn with
+    replacement: of the cities, the same for both, and of the seeds of each. Behind them the shares
+    of the frozen policy's seeds and of the cities in each sample."""
     generator = np.random.default_rng(0)
-    cities = _shares(generator, frozen.shape[1])
-    seeds = [_shares(generator, len(x)) for x in (policy, frozen)]
-    seeds.append(seeds[1] if len(goal) == len(frozen) else _shares(generator, len(goal)))
-    drawn = [
+    cities = _shares(generator, pair[1].shape[1])
+    seeds = _shares(generator, len(pair[1]))
+    own = seeds if tied else _shares(generator, len(pair[0]))
+    policy, frozen = (
         np.einsum("rs,sc,rc->r", share, values, cities)
-        for share, values in zip(seeds, (policy, frozen, goal), strict=True)
-    ]
-    draws = (drawn[0] - drawn[1]) / (drawn[2] - drawn[1])
-    low, high = np.quantile(draws, [0.025, 0.975])
-    base = frozen.mean()
-    return Interval(float((policy.mean() - base) / (goal.mean() - base)), float(low), float(high))
+        for share, values in zip((own, seeds), pair, strict=True)
+    )
+    return (policy, frozen), (seeds, cities)
 
 
 def _shares(generator: np.random.Generator, count: int) -> Floats:

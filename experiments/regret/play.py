@@ -1,106 +1,199 @@
 """Playing policies through a break and through the same months without it.
 
-Shapes: S seeds of a policy, C held-out cities, T steps.
+Shapes: S seeds of a policy, C held-out cities, T steps, B = S C rows of an environment, in which
+every seed of a policy meets the same cities and shocks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 import envs
 from agents.policy import Policy
+from envs.city.valuation import discount_factor
 from experiments.config import Config
 from experiments.regret.entries import Entry
+from experiments.regret.oracle import Actions, Climb, best_plan
 
 Floats = NDArray[np.float64]
+Tick = Callable[[], None]
+Act = Callable[[int, Mapping[str, Tensor]], Actions]
+#: The world without a break, and the name of who knows the world.
+CALM, ORACLE = "none", "oracle"
 
 
 @dataclass(frozen=True)
 class Break:
-    """What breaks, when, how hard, and for how many months after it is looked."""
+    """What breaks, after how many months, how hard, and months within which to have recovered."""
 
-    regime: str
+    regimes: tuple[str, ...]
     month: int
     strength: float
-    after: int
+    within: int
 
     def problems(self, horizon: int, months_per_step: int) -> list[str]:
         """What is wrong with it for episodes of a length, in words."""
-        found = []
-        if self.month % months_per_step:
-            found.append(f"--month {self.month}: expected whole steps of {months_per_step} months")
-        if self.month + self.after > horizon:
+        found = [
+            f"--{name} {months}: expected whole steps of {months_per_step} months"
+            for name, months in (("month", self.month), ("within", self.within))
+            if months % months_per_step
+        ]
+        if self.month + self.within >= horizon:
             found.append(
-                f"--month {self.month} and --after {self.after} reach beyond the scenario's "
-                f"horizon of {horizon} months"
+                f"--month {self.month} and --within {self.within}: expected to end before the "
+                f"scenario's horizon of {horizon} months"
             )
         return found
 
 
 @dataclass(frozen=True)
+class Course:
+    """What one entry lived through in one world, against the status quo.
+
+    flow: welfare a month ``[S, C, T]``, share of income. earned ``[S, C]``: by the months after
+    the break, per month: their flow, and what stocks are worth at the end beyond what they were
+    worth at the break, if today's policy follows.
+    """
+
+    flow: Floats
+    earned: Floats
+
+
+@dataclass(frozen=True)
 class Flow:
-    """Welfare flow of one entry ``[S, C, T]``, share of first-year income."""
+    """One entry's courses by world, `CALM` among them."""
 
     name: str
-    calm: Floats
-    broken: Floats
+    courses: Mapping[str, Course]
 
 
 def flows(
-    config: Config, entries: Sequence[Entry], struck: Break, tick: Callable[[], None]
+    config: Config, entries: Sequence[Entry], struck: Break, climb: Climb, tick: Tick
 ) -> list[Flow]:
-    """Every entry on the held-out cities of a configuration, with and without the break.
+    """Every entry on the held-out cities of a configuration, without a break and with each.
+
+    Behind them, unless it may not climb, the oracle: from the break on, a plan for each city that
+    knows its parameters and shocks, from where the first entry had led it.
 
     Args:
-        tick: called after every step of every policy.
+        tick: called after every step of a policy and every gradient step of the oracle.
     """
-    calm, broken = _world(config, struck, "none"), _world(config, struck, struck.regime)
-    first = config.settings.experiment.evaluation.first_seed
-    steps = steps_of(struck, calm.months_per_step)
-    found = []
-    for entry in entries:
-        members = entry.members(calm.groups)
-        with torch.no_grad():
-            both = [
-                np.stack([_play(env, policy, first, steps, tick) for policy in members])
-                for env in (calm, broken)
-            ]
-        found.append(Flow(entry.name, *both))
-    return found
+    courses: dict[str, dict[str, Course]] = {}
+    groups = _world(config, struck, CALM, 1).groups
+    members = [entry.members(groups) for entry in entries]
+    for regime in (CALM, *struck.regimes):
+        worlds = {n: _world(config, struck, regime, n) for n in {len(x) for x in members}}
+        for entry, policies in zip(entries, members, strict=True):
+            played = _Play(worlds[len(policies)], config, struck, tick)
+            courses.setdefault(entry.name, {})[regime] = played.follow(policies)
+            if climb.iterations and entry is entries[0]:
+                courses.setdefault(ORACLE, {})[regime] = played.improve(climb)
+    names = [*(entry.name for entry in entries), *([ORACLE] if climb.iterations else [])]
+    return [Flow(name, courses[name]) for name in names]
 
 
-def steps_of(struck: Break, months_per_step: int) -> int:
-    """Steps that are played."""
-    return -(-(struck.month + struck.after) // months_per_step)
+def work(entries: Sequence[Entry], struck: Break, climb: Climb, months_per_step: int) -> int:
+    """Steps and gradient steps in all."""
+    worlds, steps = 1 + len(struck.regimes), (struck.month + struck.within) // months_per_step
+    plan = climb.iterations + struck.within // months_per_step if climb.iterations else 0
+    return worlds * (len(entries) * steps + plan)
 
 
-def _world(config: Config, struck: Break, regime: str) -> Any:
+def _world(config: Config, struck: Break, regime: str, seeds: int) -> Any:
     evaluation = config.settings.experiment.evaluation
-    rows = evaluation.cities
-    options = config.environment(rows, evaluation.first_seed, cities=rows)
+    cities = evaluation.cities
+    options = config.environment(seeds * cities, evaluation.first_seed, cities=cities)
     changes = {
         "regime": regime,
         "regime_month": struck.month,
         "regime_strength": struck.strength,
-        "terminal": "tail",  # flows alone count, and it is the one that costs nothing until the end
+        "terminal": "tail",  # what stocks are worth is worked out here, when it is asked for
     }
     return envs.make(config.scenario, **(options | changes))
 
 
-def _play(env: Any, policy: Policy, seed: int, steps: int, tick: Callable[[], None]) -> Floats:
-    """Flow of one policy ``[C, T]``."""
-    observations, _ = env.reset(seed=seed)
-    policy.reset(env.num_envs)
-    found = []
-    for _ in range(steps):
-        result = env.step(policy.act(observations))
-        observations = result.observations
-        found.append(result.info["welfare"]["overall"] / env.months_per_step)
-        tick()
-    return torch.stack(found, -1).cpu().numpy().astype(np.float64)
+class _Play:
+    """An environment with the cities of all seeds of a policy, played once."""
+
+    def __init__(self, env: Any, config: Config, struck: Break, tick: Tick) -> None:
+        evaluation = config.settings.experiment.evaluation
+        self.env, self.tick, self.within = env, tick, struck.within
+        self.cities = evaluation.cities
+        self.first = evaluation.first_seed
+        self.before, self.steps = (
+            months // env.months_per_step for months in (struck.month, struck.within)
+        )
+        self.flow: list[Tensor] = []
+        self.during: list[Tensor] = []
+        self.script: list[Actions] = []
+
+    @torch.no_grad()
+    def follow(self, members: Sequence[Policy]) -> Course:
+        """Every member on its own rows, from the first month on."""
+        parts = [slice(k * self.cities, (k + 1) * self.cities) for k in range(len(members))]
+
+        def act(step: int, seen: Mapping[str, Tensor]) -> Actions:
+            chosen = [
+                policy.act({name: x[part] for name, x in seen.items()})
+                for policy, part in zip(members, parts, strict=True)
+            ]
+            actions = {name: torch.cat([one[name] for one in chosen]) for name in seen}
+            self.script.append(actions)
+            return actions
+
+        for policy in members:
+            policy.reset(self.cities)
+        seeds = [self.first + city for _ in members for city in range(self.cities)]
+        seen, _ = self.env.reset(seed=seeds)
+        self.flow, seen = self._live(act, seen, self.before)
+        self.moment, self.left = self.env.moment(), self.env.worth()
+        self.during, _ = self._live(act, seen, self.steps)
+        self.earned = self._earned(self.during)
+        return self._course(self.during, self.earned)
+
+    def improve(self, climb: Climb) -> Course:
+        """The oracle's course: what was just followed until the break, then the best plan, or in
+        cities where that earns less still what was followed."""
+        followed = self.script[-self.steps :]
+        plan = best_plan(self.env, self.moment, followed, climb, self.tick)
+        with torch.no_grad():
+            during, _ = self._live(lambda step, _: plan[step], {}, self.steps)
+            earned = self._earned(during)
+        better = earned > self.earned
+        kept = [torch.where(better, *both) for both in zip(during, self.during, strict=True)]
+        return self._course(kept, torch.where(better, earned, self.earned))
+
+    def _live(
+        self, act: Act, seen: Mapping[str, Tensor], steps: int
+    ) -> tuple[list[Tensor], Mapping[str, Tensor]]:
+        """Welfare of some steps, months of income, and what is seen after them."""
+        found = []
+        for step in range(steps):
+            result = self.env.step(act(step, seen))
+            seen = result.observations
+            found.append(result.info["welfare"]["overall"])
+            self.tick()
+        return found, seen
+
+    def _earned(self, during: Sequence[Tensor]) -> Tensor:
+        """See `Course` ``[B]``; the environment stands at the end of the steps lived."""
+        beta = discount_factor(self.env.city)[0] ** self.env.months_per_step
+        flow = torch.stack([beta**step * x for step, x in enumerate(during)]).sum(0)
+        found: Tensor = flow + beta ** len(during) * self.env.worth() - self.left
+        return found / self.within
+
+    def _course(self, during: Sequence[Tensor], earned: Tensor) -> Course:
+        monthly = torch.stack([*self.flow, *during], -1) / self.env.months_per_step
+        return Course(*(self._by_seed(x) for x in (monthly, earned)))
+
+    def _by_seed(self, x: Tensor) -> Floats:
+        """``[B, ...]`` as ``[S, C, ...]``."""
+        found = x.detach().cpu().numpy().astype(np.float64)
+        return found.reshape(-1, self.cities, *found.shape[1:])

@@ -11,8 +11,9 @@ from torch import Tensor
 import envs
 from envs.governance import GovernanceEnv
 from envs.groups import StepResult
+from envs.regime import BREAKS as REGIMES
 
-BREAKS = ("parameters", "evasion")
+BREAKS = tuple(REGIMES)
 BEFORE, STEPS = 4, 8
 FOUR = {"city": "synthetic", "districts": 4, "cities": 1}
 
@@ -119,6 +120,32 @@ def test_evasion_opens_where_nobody_evaded() -> None:
 
     honest, opened = revenue(), revenue(regime="evasion")
     assert float((opened / honest).max()) < 0.99
+
+
+def test_needs_wear_down_what_is_not_staffed_for_them() -> None:
+    """The same staff meets more patients; other services are as they were."""
+
+    def quality(**options: Any) -> Tensor:
+        env = make(dynamics="steady", **options)
+        with torch.no_grad():
+            for _ in range(STEPS - 1):
+                env.step(env._quiet_actions())
+        return env._state.services.quality.mean((0, 1))
+
+    education, health, *_ = (quality(regime="needs") / quality()).tolist()
+    assert health < 0.9
+    assert education == pytest.approx(1.0, abs=0.02)
+
+
+def test_stocks_are_worth_what_is_paid_for_them_at_the_end() -> None:
+    """Worth in mid-episode is what a tail run pays for where the episode ends there."""
+    after = 3 * (BEFORE + 2)
+    long, ends = make(regime="needs"), make(regime="needs", horizon=after)
+    play(long, steps=BEFORE + 2)
+    last = play(ends, steps=BEFORE + 2)[-1]
+    worth = long.worth()
+    assert float(worth.abs().min()) > 0
+    torch.testing.assert_close(worth * long._ground.beta**3, last.info["welfare"]["terminal"])
 
 
 def test_a_break_after_the_end_is_refused() -> None:
