@@ -13,7 +13,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, cast, runtime_checkable
 
 import torch
 from safetensors.torch import load_file
@@ -51,6 +51,13 @@ class Switched(Protocol):
     """A world with switches of realism."""
 
     def set_realism(self, values: Mapping[str, float]) -> None: ...
+
+
+@runtime_checkable
+class Movable(Protocol):
+    """A world whose rows can stand on other cities."""
+
+    def move(self, first_row: int) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -98,10 +105,16 @@ class Segments:
         return range(first, first + self.rollouts_per_segment)
 
     def meet(self, world: object, segment: int) -> dict[str, float]:
-        """Set the switches of realism that a segment is to meet; the same as metrics.
+        """Set the cities and the switches of realism that a segment is to meet.
 
-        They count from the world's next reset.
+        They count from the world's next reset. Segments go on where the last one stopped, round
+        and round, so that a few rows come to all cities.
+
+        Returns:
+            The switches as metrics.
         """
+        if isinstance(world, Movable):
+            world.move(segment * self.num_envs)
         values = self.curriculum.at(segment / self.count)
         if values:
             cast(Switched, world).set_realism(values)

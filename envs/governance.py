@@ -9,13 +9,12 @@ counterfactual copies of the row where credit asks for them (``envs.credit``).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from envs import cost_sets, credit, ground, objectives, realism, regime, report, stocks
+from envs import cost_sets, credit, ground, objectives, regime, report, stocks
 from envs.city import tree, welfare
 from envs.city.dynamics import Dynamics
 from envs.city.indicators import INDICATORS, change
@@ -27,12 +26,13 @@ from envs.groups import Group, StepResult
 from envs.publication import Publication
 from envs.scenario import Scenario
 from envs.scene import Scene
+from envs.variety import Variety
 
 #: Observations are clipped to plus or minus this bound.
 OBSERVATION_BOUND = 10.0
 
 
-class GovernanceEnv(Foresight):
+class GovernanceEnv(Foresight, Variety):
     """A scenario on one or more calibrated cities, ``num_envs`` rows at once.
 
     With several cities, row i is city ``(seed + i) % cities``, so that a row is the same
@@ -95,22 +95,6 @@ class GovernanceEnv(Foresight):
         self._shocks = no_shocks(self._every, city.districts, like)
         self.reset(seed)
 
-    @property
-    def realism(self) -> dict[str, float]:
-        """Switches of realism in force (``envs.realism.SWITCHES``)."""
-        return {name: getattr(self.options, name) for name in realism.SWITCHES}
-
-    def set_realism(self, values: Mapping[str, float]) -> None:
-        """Change switches of realism from the next ``reset`` on; the others stay.
-
-        Raises:
-            ValueError: unknown switches or values outside [0, 1]; all in one message.
-        """
-        if problems := realism.problems(values):
-            raise ValueError("; ".join(problems))
-        changes: dict[str, Any] = dict(values)
-        self._next = replace(self._next, **changes)
-
     def reset(
         self, seed: int | Sequence[int] | None = None, options: Mapping[str, Any] | None = None
     ) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -132,7 +116,8 @@ class GovernanceEnv(Foresight):
                 raise ValueError(f"{len(seeds)} seeds for {self.num_envs} environments")
             self._seeds = seeds
         by_seed = self.options.uncertainty > 0 or regime.by_seed(self.options)
-        if (by_seed and self._seeds != self._laid) or self._next != self.options:
+        moved = self.city.rows > 1 and self._first_row != self._stands
+        if moved or (by_seed and self._seeds != self._laid) or self._next != self.options:
             self._lay()
         self._dynamics.strength = self.options.shocks
         if seed is not None:
@@ -224,7 +209,7 @@ class GovernanceEnv(Foresight):
 
     def _lay(self) -> None:
         """Put all rows on the cities that the options ask for now."""
-        self.options, self._laid = self._next, self._seeds
+        self.options, self._laid, self._stands = self._next, self._seeds, self._first_row
         self._ground = ground.lay(
             self.city,
             self.options,

@@ -255,6 +255,10 @@ class RegionalEnv:
         """Change switches of realism of all members, see ``GovernanceEnv.set_realism``."""
         self.cities.set_realism(values)
 
+    def move(self, first_row: int) -> None:
+        """Let regions stand on other cities, see ``GovernanceEnv.move``."""
+        self.cities.move(first_row)
+
     def detach(self) -> None:
         """Cut the graph: gradients of what comes later stop at the present state."""
         self.cities.detach()

@@ -249,3 +249,18 @@ def test_bad_switches_are_all_named(city: City) -> None:
     env = make(city)
     with pytest.raises(ValueError, match=r"'weather' is no switch.*; shocks=3: expected 0 to 1"):
         env.set_realism({"weather": 1.0, "shocks": 3.0})
+
+
+def test_rows_that_move_stand_on_other_cities_from_the_next_reset_on() -> None:
+    """They earn there what rows that were made there earn; the rest of an episode is not cut."""
+    env, there = make("synthetic", 2, 0, cities=4), make("synthetic", 2, 2, cities=4)
+    here = play(env, transit=0.5)[-1].info["welfare"]["overall"]
+    env.reset()
+    env.move(2)
+    torch.testing.assert_close(play(env, transit=0.5)[-1].info["welfare"]["overall"], here)
+    env.reset()
+    now, expected = (play(each, transit=0.5)[-1] for each in (env, there))
+    assert not torch.allclose(now.info["welfare"]["overall"], here)
+    torch.testing.assert_close(
+        now.info["welfare"]["overall"], expected.info["welfare"]["overall"], rtol=1e-12, atol=0
+    )
