@@ -8,7 +8,14 @@ from typing import Annotated
 import typer
 
 from experiments.commands.model import app
-from experiments.commands.output import JsonOption, check_json, emit, show
+from experiments.commands.output import (
+    JsonOption,
+    check_json,
+    command_line,
+    emit,
+    relative,
+    show,
+)
 from experiments.errors import InputError
 
 
@@ -71,7 +78,7 @@ def gains(
     if markdown is not None:
         from agents.files import write_atomic
 
-        text = report.page(found, world.title, _command(), _relative(plot, markdown))
+        text = report.page(found, world.title, command_line(), relative(plot, markdown))
         write_atomic(markdown, text.encode())
         show(f"Page: {markdown}")
     emit(found.as_dict(), json)
@@ -101,18 +108,3 @@ def _show(sheet: object) -> None:
     show(terminal(sheet))
     for note in sheet.notes:
         show(note)
-
-
-def _command() -> str:
-    """The command line as it was typed, without its folder."""
-    import shlex
-    import sys
-
-    return " ".join(["polislab", *(shlex.quote(word) for word in sys.argv[1:])])
-
-
-def _relative(picture: Path | None, page: Path) -> str | None:
-    """Path of the picture from the page's folder."""
-    import os
-
-    return None if picture is None else Path(os.path.relpath(picture, page.parent)).as_posix()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -68,3 +70,13 @@ def check_files(**files: Path | None) -> None:
     ]
     if problems:
         raise InputError(problems)
+
+
+def command_line() -> str:
+    """The command line as it was typed, without its folder."""
+    return " ".join(["polislab", *(shlex.quote(word) for word in sys.argv[1:])])
+
+
+def relative(picture: Path | None, page: Path) -> str | None:
+    """Path of a picture from the page's folder."""
+    return None if picture is None else Path(os.path.relpath(picture, page.parent)).as_posix()
