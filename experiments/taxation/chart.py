@@ -70,5 +70,5 @@ def _rates(panel: Axes, found: Taxation) -> None:
     panel.set_ylim(0, 100 * RATE.high * 1.05)
     panel.set_xlabel("year", fontsize=9)
     panel.set_ylabel("rate of income tax in force, %", fontsize=9)
-    panel.legend(fontsize=8, frameon=False, loc="lower right")
+    panel.legend(fontsize=8, frameon=False, loc="center right", bbox_to_anchor=(1, 0.37))
     panel.set_title("Rates (grey line: today's)", fontsize=10, loc="left", weight="bold")

@@ -18,7 +18,7 @@ NAMES = {
 }
 RIVALS = tuple(name for name in ENTRANTS if name != BASELINE)
 VERDICTS = {1: "beats it", 0: "overlaps", -1: "loses"}
-#: Ends of the interval by which gains are shown in words, for the readings.
+#: Measures by which entrants are ranked.
 _SCORED = ("adapted", "path")
 _DIGITS = 2
 
@@ -47,7 +47,7 @@ def page(found: Taxation, title: str, command: str, picture: str | None) -> str:
         f"0, 1 and 2 (Atkinson), on {found.cities} {title} that nothing was trained or tuned on, "
         "after people have adapted. Written by",
         f"```\n{command}\n```",
-        "(`--quick` takes a minute and learns nothing, `--json FILE` keeps every city.)",
+        "(`--quick` takes a minute or two and hardly learns, `--json FILE` keeps every city.)",
         "## What is compared",
         "Scenario `taxation_v0`: once a year a treasury sets the city's income tax; everything "
         f"else stays as it is today. The city has one flat rate (today {100 * RATE.default:g} %, "
@@ -67,7 +67,7 @@ def page(found: Taxation, title: str, command: str, picture: str | None) -> str:
         "*Who lives there now*: the adapted figure counted over the residents of the day instead, "
         "which falls as poorer people move in. Intervals: 95 %, bootstrap over cities.",
         f"The elasticity is that of declared income to the net-of-tax rate, {held} years after a "
-        f"rise of {100 * work.rise:g} points that is announced, held for good and returned by "
+        f"rise of the rate by {work.rise:g} that is announced, held for good and returned by "
         f"head, mean of the last {work.window} months, in another weather than the one that is "
         f"scored. It is {found.elasticity['base']:.2f} on average (standard deviation over cities "
         f"{found.spread:.2f}): {_parts(found)}.",
@@ -125,7 +125,8 @@ def _entrants(found: Taxation) -> list[str]:
         f"{work.experience().env_steps:,} city years of training on {work.worlds} other cities, "
         "one policy for each aversion. Stocks left at the end are paid at their shadow prices, so "
         "that living off the slow answer of migration does not pay; welfare is otherwise its "
-        "whole reward.",
+        "whole reward. Its settings were chosen once and not tuned, so that a longer search may "
+        "do better.",
     ]
 
 
@@ -144,7 +145,7 @@ def _rules(found: Taxation) -> Sheet:
     notes = (
         "Means over cities. Mean weight: social weight of income over that of a unit given to "
         "everybody. Rate: the optimum within what the city may do. Demogrant: dividend at the end "
-        "over mean gross pay.",
+        "over mean gross pay; cities that grow have one at today's rate too.",
     )
     return Sheet("What the formula says", columns, rows, notes)
 
@@ -196,12 +197,16 @@ def _duel(duel: Duel) -> tuple[str, str]:
 
 
 def _interval(gain: Gain) -> str:
-    low, high = (f"{value:+.{_DIGITS}f}" for value in (gain.low, gain.high))
-    return f"{_signed(gain)} ({low} to {high})"
+    return f"{_signed(gain)} ({_percent(gain.low)} to {_percent(gain.high)})"
 
 
 def _signed(gain: Gain) -> str:
-    return f"{gain.mean:+.{_DIGITS}f}"
+    return _percent(gain.mean)
+
+
+def _percent(value: float) -> str:
+    """With a sign, but no minus before nothing."""
+    return f"{round(value, _DIGITS) + 0.0:+.{_DIGITS}f}"
 
 
 def _parts(found: Taxation) -> str:

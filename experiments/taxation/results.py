@@ -107,8 +107,9 @@ class Taxation:
                         name: {m: getattr(score, m).tolist() for m in MEASURES}
                         for name, score in self.scores[aversion].items()
                     },
-                    "rates": {
-                        name: score.rates.tolist() for name, score in self.scores[aversion].items()
+                    "by_year": {
+                        name: {"rate": score.rates.tolist(), "demogrant": score.demogrant.tolist()}
+                        for name, score in self.scores[aversion].items()
                     },
                 }
                 for aversion in AVERSIONS
