@@ -45,7 +45,8 @@ def taxation(
     """Compare a learned income tax with Saez's formula on held-out synthetic cities.
 
     The elasticity of taxable income is estimated in each city; both are scored by Atkinson at an
-    aversion of 0, 1 and 2, on the whole path and once people have adapted. Takes some three minutes.
+    aversion of 0, 1 and 2, on the whole path and once people have adapted. Takes some three
+    minutes.
 
     Example: polislab model taxation --json taxation.json --plot taxation.png
     """
