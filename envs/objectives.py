@@ -35,7 +35,8 @@ class Objective:
     """What a month's welfare counts as ``[B]``, share of the first year's income.
 
     name: of ``welfare.OBJECTIVES``; aversion: to inequality, of the objective "atkinson";
-    population: whose welfare the objective "utilitarian" counts.
+    population: whose welfare the objective "utilitarian" counts. "gini" counts those who live in
+    the city now, and so do the others unless it is "incumbents": those of the first year, by type.
     """
 
     name: str
@@ -49,6 +50,8 @@ class Objective:
         if self.name == "gini":
             return welfare.gini_equivalent(now.consumption, now.people) / base
         aversion = self.aversion if self.name == "atkinson" else welfare.ATKINSON[self.name]
+        if self.population == "incumbents":
+            return welfare.settled_equivalent(now, ref, aversion) / base
         return now.atkinson(aversion) / base
 
     @property

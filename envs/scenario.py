@@ -81,7 +81,9 @@ class Scenario:
             calibrated (``evasion`` 0: from none to all of it), or for half as much need again.
         objective: what counts as welfare of the whole (``envs.city.welfare.OBJECTIVES``).
         aversion: to inequality, of the objective "atkinson".
-        population: whose welfare the objective "utilitarian" counts (``welfare.POPULATION``).
+        population: whose welfare the objective "utilitarian" counts (``welfare.POPULATION``);
+            "incumbents" also has nash, atkinson and rawls count the first year's residents, by
+            type, where they else count those who live in the city now.
         credit: how the welfare of the whole is split between the agents
             (``envs.credit.CREDITS``).
         intervention_price: of what a governor moves, per unit of the cost "intervention",

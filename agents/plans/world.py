@@ -216,15 +216,12 @@ class World:
         """Welfare of a month by measure ``[R, M]``, share of the first year's income."""
         ref = self._reference
         now = welfare.evaluate(self.city, ref, flows)
-        income = (ref.income * (1 + now.by_type)).clamp_min(1e-3 * ref.income)
-        people = ref.people.expand_as(income)
-        level = welfare.equally_distributed(
-            torch.stack([income, ref.income.expand_as(income)]).unsqueeze(2),
-            people.unsqueeze(1),
-            self.aversion,
+        level = welfare.settled_equivalent(now, ref, self.aversion)
+        first = welfare.equally_distributed(
+            ref.income.unsqueeze(1), ref.people.unsqueeze(1), self.aversion
         )
         mean = ref.total / ref.people.sum(-1)
-        return torch.stack([now.total, (level[0] - level[1]) / mean], -1)
+        return torch.stack([now.total, (level - first) / mean], -1)
 
     def _segment_months(self, rows: int) -> int:
         """Months of a segment whose graph fits into memory."""

@@ -23,6 +23,8 @@ OBJECTIVES = (*ATKINSON, "gini")
 WEIGHTS = ("experienced", "revealed")
 #: Differences of consumption below this share of its mean count less in the smooth Gini index.
 GINI_WIDTH = 1e-4
+#: Least income of the first year's residents that counts, share of what they had.
+LEAST_INCOME = 1e-3
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,14 @@ def equally_distributed(consumption: Tensor, people: Tensor, aversion: float) ->
     lowest = consumption.amin((-2, -1), keepdim=True)
     inner = (weight * (consumption / lowest) ** power).sum((-2, -1))
     return lowest.squeeze(-1).squeeze(-1) * inner ** (1 / power)
+
+
+def settled_equivalent(now: Welfare, ref: Reference, aversion: float) -> Tensor:
+    """Atkinson's equally-distributed-equivalent income of the first year's residents ``[B]``
+    k$/month, by type: who moves in or out changes nothing."""
+    income = (ref.income * (1 + now.by_type)).clamp_min(LEAST_INCOME * ref.income)
+    people = ref.people.expand_as(income)
+    return equally_distributed(income.unsqueeze(1), people.unsqueeze(1), aversion)
 
 
 def gini_equivalent(consumption: Tensor, people: Tensor) -> Tensor:

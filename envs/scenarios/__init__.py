@@ -14,5 +14,6 @@ SCENARIOS: dict[str, str] = {
     "services_v0": "ServicesV0",
     "infrastructure_v0": "InfrastructureV0",
     "participation_v0": "ParticipationV0",
+    "taxation_v0": "TaxationV0",
     "region_v0": "RegionV0",
 }

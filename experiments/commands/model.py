@@ -104,6 +104,7 @@ PARTS = (
     "model_region",
     "model_credit",
     "model_gains",
+    "model_taxation",
     "model_minutes",
     "model_accounts",
     "model_verify",

@@ -113,6 +113,29 @@ def test_the_flow_is_what_the_reports_call_by_its_name(city: City) -> None:
         torch.testing.assert_close(flow, reports[name], rtol=1e-9, atol=1e-15)
 
 
+def test_incumbents_are_judged_by_type_whoever_moves(city: City) -> None:
+    """Half of each type leaves and a fifth of the lowest incomes is lost: weights stay."""
+    env = make(city)
+    reference = welfare.reference(city)
+    now = welfare.evaluate(city, reference, env._flows)
+    ref = reference
+    fallen = torch.zeros_like(ref.income)
+    fallen[:, 0] = -0.2
+    now = replace(now, by_type=fallen, people=now.people / 2)
+    mean = ref.total / ref.people.sum(-1)
+    poorest = ref.people[0, 0] * ref.income[0, 0] / ref.total[0]
+    flat, averse = (
+        Objective("atkinson", aversion, "incumbents")(now, ref)
+        - welfare.equally_distributed(ref.income[:, None], ref.people[:, None], aversion) / mean
+        for aversion in (0.0, 2.0)
+    )
+    assert float(flat[0]) == pytest.approx(-0.2 * float(poorest), rel=1e-6)
+    assert float(averse[0]) < 1.5 * float(flat[0]), "a loss of the poorest counts for more"
+    assert Objective("nash", 2.0, "incumbents")(now, ref) == pytest.approx(
+        float(Objective("atkinson", 1.0, "incumbents")(now, ref)), rel=1e-9
+    )
+
+
 @pytest.mark.parametrize("name", ["nash", "gini"])
 def test_stocks_are_priced_by_the_same_objective(city: City, name: str) -> None:
     """Co-states are slopes of the objective's own present value."""
