@@ -30,12 +30,14 @@ T = TypeVar("T")
 class Config:
     """A checked configuration.
 
-    settings: typed values; agent: typed settings of the agent; resolved: the same as plain values.
+    settings: typed values; agent: typed settings of the agent; resolved: the same as plain values;
+    job: the overrides that tell it from the others of its sweep, empty outside of one.
     """
 
     settings: TrainSettings
     agent: Any
     resolved: dict[str, Any]
+    job: str = ""
 
     @property
     def scenario(self) -> str:
@@ -127,7 +129,8 @@ def sweep(overrides: Sequence[str], name: str = "train") -> list[Config]:
     for line in itertools.product(*values):
         entries = [entry for text in line if (entry := _parse(text, problems)) is not None]
         try:
-            jobs.append(_load(entries, name, []))
+            swept = (text for text, some in zip(line, values, strict=True) if len(some) > 1)
+            jobs.append(replace(_load(entries, name, []), job=" ".join(swept)))
         except InputError as error:
             faults |= dict.fromkeys(error.problems)
     if faults:

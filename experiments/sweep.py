@@ -76,9 +76,15 @@ class Sweep:
 class Outcome:
     """How one job ended: error is empty where its run is finished."""
 
+    job: Config
     run: Run
     skipped: bool
     error: str
+
+    @property
+    def name(self) -> str:
+        """The job in the words of the command, and where its run is or would be."""
+        return f"{self.job.job} ({self.run.folder})" if self.job.job else str(self.run.folder)
 
 
 def plan(overrides: Sequence[str]) -> Sweep:
@@ -111,34 +117,39 @@ def plan(overrides: Sequence[str]) -> Sweep:
 def launch(sweep: Sweep, command: Sequence[str]) -> list[Outcome]:
     """Run all jobs that are not finished and say how each ended.
 
-    Jobs do not touch one another: where one fails, the others' runs are kept.
+    Jobs do not touch one another: where one fails, or its world refuses its options, the others
+    go on and their runs are kept.
 
     Raises:
         KeyboardInterrupt: on Ctrl-C; the same command resumes what was stopped.
     """
-    done = {run.folder for run in sweep.runs if run.finished}
-    waiting = [i for i, run in enumerate(sweep.runs) if run.folder not in done]
+    runs = sweep.runs
+    done = {run.folder for run in runs if run.finished}
+    waiting = [i for i, run in enumerate(runs) if run.folder not in done]
     write_json(
         sweep.folder / "sweep.json",
         {
             "command": list(command),
             "launcher": list(sweep.words),
             "started": now(),
-            "runs": [str(run.folder) for run in sweep.runs],
+            "runs": [str(run.folder) for run in runs],
         },
     )
-    if not waiting:
-        return [Outcome(run, True, "") for run in sweep.runs]
+    errors: dict[int, str] = {}
     try:
-        errors = _launch(sweep, waiting, command)
+        if waiting:
+            errors = _launch(sweep, waiting, command)
     except Exception as error:  # a launcher's own failure; what its jobs finished is kept
         last = str(error).strip().splitlines() or [""]
         errors = dict.fromkeys(waiting, f"the launcher stopped: {type(error).__name__}: {last[0]}")
     return [
         Outcome(
-            run, run.folder in done, "" if run.finished else errors.get(i, "") or "not finished"
+            job=sweep.jobs[i],
+            run=run,
+            skipped=run.folder in done,
+            error="" if run.finished else errors.get(i, "") or "not finished",
         )
-        for i, run in enumerate(sweep.runs)
+        for i, run in enumerate(runs)
     ]
 
 
@@ -158,9 +169,10 @@ def job(
     with contextlib.nullcontext() if here else _logged(log):
         try:
             train(config.load([], base=jobs[int(picked.job)]), command)
+        except ScenarioError as error:
+            return str(error)
         except Exception as error:
-            if not isinstance(error, ScenarioError):
-                traceback.print_exc(file=sys.stderr)
+            traceback.print_exc(file=sys.stderr)
             last = str(error).strip().splitlines() or [""]
             return f"{type(error).__name__}: {last[0]}"
     return ""

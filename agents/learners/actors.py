@@ -6,11 +6,12 @@ Shapes: N rows, a agents of the section, A levers, P inputs, S numbers of global
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
+from agents.checkpoints import Part, Weights
 from agents.learners.banks import Bank
 from agents.learners.moments import CLIP, Moments
 from agents.learners.sections import Section
@@ -18,7 +19,7 @@ from agents.learners.settings import Networks
 from agents.network import NetworkPolicy
 from agents.networks import NetworksPolicy
 from agents.policy import BasePolicy
-from agents.segments import part, with_prefix
+from agents.segments import with_prefix
 from envs.groups import Group
 
 #: Gain of the last layer of a policy: it starts close to today's settings.
@@ -93,20 +94,12 @@ class Critic(nn.Module):
         return found
 
 
-def tensors_of(actors: Sequence[Actor]) -> dict[str, Tensor]:
+def parts_of(actors: Sequence[Actor]) -> dict[str, Part]:
     """Weights and moments of actors for a checkpoint."""
-    found: dict[str, Tensor] = {}
+    found: dict[str, Part] = {}
     for number, actor in enumerate(actors):
-        found |= with_prefix(f"actor.{number}.", actor.state_dict())
-        found |= with_prefix(f"moments.{number}.", actor.moments.tensors())
+        found |= {f"actor.{number}": Weights(actor), f"moments.{number}": actor.moments}
     return found
-
-
-def restore(actors: Sequence[Actor], tensors: Mapping[str, Tensor]) -> None:
-    """Give actors back what `tensors_of` took."""
-    for number, actor in enumerate(actors):
-        actor.load_state_dict(part(tensors, f"actor.{number}."))
-        actor.moments.restore(part(tensors, f"moments.{number}."))
 
 
 def policy_of(actors: Sequence[Actor], groups: Sequence[Group], settings: Networks) -> BasePolicy:

@@ -12,8 +12,9 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from agents.checkpoints import restore, tensors_of
 from agents.feedback import AdaptiveFeedback, Feedback, period
-from agents.learners.actors import Actor, policy_of, restore, tensors_of
+from agents.learners.actors import Actor, parts_of, policy_of
 from agents.learners.sections import sections
 from agents.learners.settings import (
     ActorCriticSettings,
@@ -116,10 +117,10 @@ class NetworkLaw:
         return policy_of(self.actors, self.groups, self.settings)
 
     def tensors(self) -> dict[str, Tensor]:
-        return tensors_of(self.actors)
+        return tensors_of(parts_of(self.actors))
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
-        restore(self.actors, tensors)
+        restore(parts_of(self.actors), tensors)
 
 
 class LinearLaw:

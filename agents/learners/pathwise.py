@@ -13,26 +13,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from inspect import unwrap
-from pathlib import Path
 from typing import Protocol, cast
 
 import torch
 from torch import Tensor, nn
 
+from agents.checkpoints import InParts, Memory, Part
 from agents.learners.laws import Law, LinearLaw, NetworkLaw
 from agents.learners.rollouts import Core, check_ends, mean_welfare
 from agents.learners.settings import ActorCriticSettings, FeedbackSettings, Pathwise
 from agents.learners.values import Value
 from agents.policy import BasePolicy
-from agents.segments import (
-    Segments,
-    optimiser_tensors,
-    part,
-    read_checkpoint,
-    restore_optimiser,
-    with_prefix,
-    write_checkpoint,
-)
+from agents.segments import Segments
 from envs.groups import StepResult
 
 
@@ -44,7 +36,7 @@ class Differentiable(Core, Protocol):
         ...
 
 
-class PathwiseLearner:
+class PathwiseLearner(InParts):
     """Climbs the discounted reward, mean over agents and rows.
 
     Args:
@@ -150,25 +142,12 @@ class PathwiseLearner:
         """The law as a policy that needs no learner."""
         return self.law.policy()
 
-    def save(self, folder: Path, segment: int) -> None:
-        """See `agents.segments.Learner`."""
-        tensors = with_prefix("law.", self.law.tensors())
-        tensors |= with_prefix("optimiser.", optimiser_tensors(self.optimiser))
+    def parts(self) -> dict[str, Part]:
+        """See `InParts`."""
+        found: dict[str, Part] = {"law": self.law, "optimiser": Memory(self.optimiser)}
         if self.value is not None:
-            tensors |= with_prefix("value.", self.value.tensors())
-        write_checkpoint(folder, segment, tensors)
-
-    def restore(self, folder: Path) -> int:
-        """See `agents.segments.Learner`."""
-        found = read_checkpoint(folder)
-        if found is None:
-            return 0
-        segment, tensors = found
-        self.law.restore(part(tensors, "law."))
-        restore_optimiser(self.optimiser, part(tensors, "optimiser."))
-        if self.value is not None:
-            self.value.restore(part(tensors, "value."))
-        return segment
+            found["value"] = self.value
+        return found
 
 
 class _Window:

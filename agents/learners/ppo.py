@@ -14,12 +14,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from agents.learners.actors import Actor, Critic, policy_of, restore, tensors_of
+from agents.checkpoints import InParts, Memory, Part, Weights
+from agents.learners.actors import Actor, Critic, parts_of, policy_of
 from agents.learners.advantages import advantages, standardised
 from agents.learners.banks import clip_gradients
 from agents.learners.moments import Moments
@@ -28,15 +28,7 @@ from agents.learners.rollouts import Core, Episode, live_through
 from agents.learners.sections import sections
 from agents.learners.settings import IPPOSettings, LagrangianSettings, MAPPOSettings
 from agents.policy import BasePolicy
-from agents.segments import (
-    Segments,
-    optimiser_tensors,
-    part,
-    read_checkpoint,
-    restore_optimiser,
-    with_prefix,
-    write_checkpoint,
-)
+from agents.segments import Segments
 
 
 @dataclass(frozen=True)
@@ -100,7 +92,7 @@ def losses(actor: Actor, critic: Critic, batch: Batch, state: Tensor, clip: floa
     )
 
 
-class MultiAgentPPO:
+class MultiAgentPPO(InParts):
     """IPPO, MAPPO or Lagrangian MAPPO, as the settings say.
 
     Args:
@@ -250,31 +242,15 @@ class MultiAgentPPO:
         """The actors as a policy that needs no learner."""
         return policy_of(self.actors, self.core.groups, self.settings)
 
-    def save(self, folder: Path, segment: int) -> None:
-        """See `agents.segments.Learner`."""
-        tensors = tensors_of(self.actors)
+    def parts(self) -> dict[str, Part]:
+        """See `InParts`."""
+        found = parts_of(self.actors)
         for number, critic in enumerate(self.critics):
-            tensors |= with_prefix(f"critic.{number}.", critic.state_dict())
-        tensors |= with_prefix("state.", self.state_moments.tensors())
-        tensors |= with_prefix("optimiser.", optimiser_tensors(self.optimiser))
+            found[f"critic.{number}"] = Weights(critic)
+        found |= {"state": self.state_moments, "optimiser": Memory(self.optimiser)}
         if self.multipliers is not None:
-            tensors |= with_prefix("multipliers.", self.multipliers.tensors())
-        write_checkpoint(folder, segment, tensors)
-
-    def restore(self, folder: Path) -> int:
-        """See `agents.segments.Learner`."""
-        found = read_checkpoint(folder)
-        if found is None:
-            return 0
-        segment, tensors = found
-        restore(self.actors, tensors)
-        for number, critic in enumerate(self.critics):
-            critic.load_state_dict(part(tensors, f"critic.{number}."))
-        self.state_moments.restore(part(tensors, "state."))
-        restore_optimiser(self.optimiser, part(tensors, "optimiser."))
-        if self.multipliers is not None:
-            self.multipliers.restore(part(tensors, "multipliers."))
-        return segment
+            found["multipliers"] = self.multipliers
+        return found
 
 
 __all__ = ["Batch", "Losses", "MultiAgentPPO", "losses"]

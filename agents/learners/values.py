@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from agents.checkpoints import Memory, Part, Weights, restore, tensors_of
 from agents.learners.advantages import advantages
 from agents.learners.banks import Bank
 from agents.learners.moments import Moments
 from agents.learners.settings import Pathwise
-from agents.segments import optimiser_tensors, part, restore_optimiser, with_prefix
 from envs.groups import Group
 
 
@@ -94,16 +94,16 @@ class Value:
 
     def tensors(self) -> dict[str, Tensor]:
         """What a checkpoint keeps."""
-        return (
-            with_prefix("network.", self.network.state_dict())
-            | with_prefix("target.", self.target.state_dict())
-            | with_prefix("moments.", self.moments.tensors())
-            | with_prefix("optimiser.", optimiser_tensors(self.optimiser))
-        )
+        return tensors_of(self._parts())
 
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
         """Continue from `tensors`."""
-        self.network.load_state_dict(part(tensors, "network."))
-        self.target.load_state_dict(part(tensors, "target."))
-        self.moments.restore(part(tensors, "moments."))
-        restore_optimiser(self.optimiser, part(tensors, "optimiser."))
+        restore(self._parts(), tensors)
+
+    def _parts(self) -> dict[str, Part]:
+        return {
+            "network": Weights(self.network),
+            "target": Weights(self.target),
+            "moments": self.moments,
+            "optimiser": Memory(self.optimiser),
+        }

@@ -17,6 +17,9 @@ def compare(
     scenario: Annotated[
         str | None, typer.Option(help="Keep only the runs of this scenario.")
     ] = None,
+    score: Annotated[
+        str, typer.Option(help="Rank by welfare or reward, which is what the agents are paid.")
+    ] = "welfare",
     cities: Annotated[
         int | None, typer.Option(min=2, max=10_000, help="Score all on this many held-out cities.")
     ] = None,
@@ -50,8 +53,9 @@ def compare(
 
     Runs of one configuration are one row, their seeds the unit. Status quo, random and the best
     rule (chosen on other cities) are always there. A run's own evaluation is used where it was
-    made by this code on the same cities; others are played again. With --clairvoyant 60, a second
-    table says how much of what is earned by knowing the future a policy earns without it.
+    made by this code on the same cities; others are played again. With --score reward, all is by
+    the agents' own reward, which runs of one world share. With --clairvoyant 60, a second table
+    says how much of what is earned by knowing the future a policy earns without it.
 
     Example: polislab compare 'runs/train/*/seed-*' --plot compare.png --html compare.html
     """
@@ -59,6 +63,7 @@ def compare(
 
     from experiments import compare as lab
     from experiments.compare.gap import content, gaps
+    from experiments.compare.measure import measure_of
     from experiments.compare.report import readings, sheets
     from experiments.progress import progress
     from experiments.sheets import terminal
@@ -66,7 +71,8 @@ def compare(
     check_json(json)
     check_files(plot=plot, html=html)
     torch.set_num_threads(1)
-    plan = lab.Plan(lab.collect(runs, scenario, cities, first_seed, mix), fresh, clairvoyant)
+    groups = lab.collect(runs, scenario, cities, first_seed, mix, measure_of(score))
+    plan = lab.Plan(groups, fresh, clairvoyant)
     with progress("scoring", plan.episodes, "episodes") as tick:
         found = lab.score(plan, tick)
     complain(found.warnings, "warning")

@@ -97,7 +97,7 @@ def _sweep(planned: Sweep) -> list[dict[str, Any]]:
     rows = [_row(outcome, result) for outcome, result in zip(outcomes, found, strict=True)]
     show(terminal(Sheet("Sweep", ("=run", "agent", ">seed", "ended", ">welfare %"), rows)))
     failed = [outcome for outcome in outcomes if outcome.error]
-    complain([f"{outcome.run.folder}: {outcome.error}" for outcome in failed])
+    complain([f"{outcome.name}: {outcome.error}" for outcome in failed])
     if failed:
         kept = len(outcomes) - len(failed)
         show(f"{kept} of {len(outcomes)} runs are finished and kept; logs: {planned.folder}")
@@ -106,13 +106,12 @@ def _sweep(planned: Sweep) -> list[dict[str, Any]]:
 
 def _row(outcome: Outcome, result: dict[str, Any]) -> tuple[str, ...]:
     ended = "failed" if outcome.error else "skipped" if outcome.skipped else "finished"
-    manifest = outcome.run.manifest
     rows = result["evaluation"].get("table", [])
     welfare = f"{100 * rows[0]['mean']:+.3f}" if rows else "-"
     return (
         str(outcome.run.folder),
-        str(manifest.get("agent", "-")),
-        str(manifest.get("seed", "-")),
+        outcome.job.kind,
+        str(outcome.job.settings.seed),
         ended,
         welfare,
     )

@@ -76,31 +76,31 @@ def dashed(entry: Entry) -> bool:
 
 
 def _intervals(panel: Axes, found: Comparison, colours: dict[str, str]) -> None:
-    rows = list(reversed(found.rows))
+    rows, scale = list(reversed(found.rows)), found.measure.scale
     for place, row in enumerate(rows):
         colour = colours[row.entry.name]
-        ends = 100 * np.array([row.iqm.low, row.iqm.high])
+        ends = scale * np.array([row.iqm.low, row.iqm.high])
         panel.plot(ends, [place, place], color=colour, linewidth=7, alpha=0.45)
-        cells = 100 * row.entry.scores.mean(axis=1)
+        cells = scale * row.entry.scores.mean(axis=1)
         if len(cells) > 1:
             panel.plot(cells, np.full(len(cells), place), "|", color=colour, markersize=9)
-        panel.plot(100 * row.iqm.estimate, place, "o", color=colour, markersize=6)
+        panel.plot(scale * row.iqm.estimate, place, "o", color=colour, markersize=6)
     panel.axvline(0, color="#9aa0a6", linewidth=1, zorder=0)
     panel.set_yticks(range(len(rows)), [row.entry.name for row in rows])
     panel.set_ylim(-0.6, len(rows) - 0.4)
-    panel.set_xlabel("welfare over today's policy, % of income", fontsize=9)
+    panel.set_xlabel(found.measure.axis, fontsize=9)
     _head(panel, "Interquartile mean, 95 % interval; | a seed")
 
 
 def _profiles(panel: Axes, found: Comparison, colours: dict[str, str]) -> None:
-    cuts = 100 * found.thresholds
+    cuts = found.measure.scale * found.thresholds
     for row, band in zip(found.rows, found.profiles, strict=True):
         colour = colours[row.entry.name]
         style = "--" if dashed(row.entry) else "-"
         panel.plot(cuts, band.estimate, style, color=colour, linewidth=1.8, label=row.entry.name)
         if not dashed(row.entry):
             panel.fill_between(cuts, band.low, band.high, color=colour, alpha=0.15, linewidth=0)
-    panel.set_xlabel("welfare over today's policy, % of income", fontsize=9)
+    panel.set_xlabel(found.measure.axis, fontsize=9)
     panel.set_ylabel("share of runs and cities above", fontsize=9)
     panel.set_ylim(-0.02, 1.02)
     panel.legend(fontsize=8, frameon=False)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from experiments.compare.measure import WELFARE, Measure
 from experiments.statistics import (
     Band,
     GainTest,
@@ -34,7 +35,7 @@ THRESHOLDS = 301
 class Entry:
     """One row of a comparison.
 
-    scores: welfare [S, C], a share of baseline income; one row for what has no seeds.
+    scores: [S, C] by the measure of the comparison; one row for what has no seeds.
     world: label of its world, empty where there is one world. role: of a reference row. blind:
     a plan made in advance, which answers to nothing.
     """
@@ -51,7 +52,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Row:
-    """Estimates of one entry, shares of baseline income; differences are paired city by city.
+    """Estimates of one entry, in the unit of its scores; differences are paired city by city.
 
     p_value: of "above the status quo", Holm-adjusted over all entries that are not references.
     """
@@ -69,13 +70,14 @@ class Row:
 class Comparison:
     """Scored entries and what follows from them.
 
-    worlds: label and keys of each world; warnings: for the reader. Intervals take seeds and
-    cities as drawn: they hold for new seeds on new cities.
+    worlds: label and keys of each world; warnings: for the reader; measure: of the scores.
+    Intervals take seeds and cities as drawn: they hold for new seeds on new cities.
     """
 
     entries: tuple[Entry, ...]
     worlds: tuple[tuple[str, Mapping[str, Any]], ...]
     warnings: tuple[str, ...]
+    measure: Measure = WELFARE
 
     @cached_property
     def rows(self) -> list[Row]:
@@ -111,7 +113,7 @@ class Comparison:
 
     @cached_property
     def thresholds(self) -> Floats:
-        """Welfare at which profiles are drawn: [K], over the range of all scores."""
+        """Scores at which profiles are drawn: [K], over the range of all scores."""
         every = np.concatenate([entry.scores.ravel() for entry in self.entries])
         low, high = float(every.min()), float(every.max())
         margin = 0.02 * (high - low) or 1e-6
@@ -125,7 +127,7 @@ class Comparison:
     def content(self) -> dict[str, Any]:
         """Everything as plain values."""
         return {
-            "unit": "share of baseline income, discounted mean over the episode",
+            "unit": self.measure.unit,
             "intervals": "95 %, for new seeds on new cities (both are drawn anew)",
             "worlds": [{"label": label, **keys} for label, keys in self.worlds],
             "warnings": list(self.warnings),

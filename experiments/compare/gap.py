@@ -65,7 +65,7 @@ class Gap:
     @property
     def supports(self) -> bool:
         """Whether a claim that learning beats planning can rest on it."""
-        return self.intervals >= INTERVALS
+        return bool(self.intervals >= INTERVALS)
 
 
 def gaps(found: Comparison) -> list[Gap]:

@@ -13,13 +13,12 @@ import yaml
 import agents
 from experiments import config
 from experiments.cities import PRESETS
+from experiments.compare.measure import WELFARE, Measure
 from experiments.config import Config
 from experiments.errors import InputError
 from experiments.runs import Run
 
 ENOUGH_SEEDS = 5
-#: Scenario options that change what learners are paid and nothing of what is scored.
-REWARD_ONLY = ("local_weight", "terminal")
 #: Keys of a configuration that never tell two groups apart.
 APART = ("seed", "runs", "device", "threads")
 Leaves = dict[str, Any]
@@ -58,10 +57,11 @@ class Group:
 
 @dataclass(frozen=True)
 class Collection:
-    """Groups that may be compared, and what a reader should know about them."""
+    """Groups that may be compared by a measure, and what a reader should know about them."""
 
     groups: tuple[Group, ...]
     warnings: tuple[str, ...]
+    measure: Measure
 
 
 def collect(
@@ -70,6 +70,7 @@ def collect(
     cities: int | None = None,
     first_seed: int | None = None,
     mix: bool = False,
+    measure: Measure = WELFARE,
 ) -> Collection:
     """Finished runs in folders, grouped by configuration.
 
@@ -78,7 +79,8 @@ def collect(
         scenario: keeps the runs of one scenario.
         cities, first_seed: of held-out cities that all runs are scored on; None leaves each
             run's own.
-        mix: allow groups whose worlds differ.
+        mix: allow groups whose worlds differ, where the measure has one unit in all of them.
+        measure: what they are compared by.
 
     Raises:
         InputError: places without runs, runs that cannot be read, groups of different worlds.
@@ -94,7 +96,10 @@ def collect(
         replace(member, config=_rescored(member.config, cities, first_seed)) for member in members
     ]
     groups = _grouped(members)
-    if not mix and (differing := _differing(groups)):
+    differing = _differing(groups, measure)
+    if differing and not measure.common:
+        raise InputError([*differing, f"by {measure.name}, only runs of one world can be compared"])
+    if differing and not mix:
         raise InputError([*differing, "add --mix to compare them all the same"])
     few = [
         f"{group.name}: {_seeds(len(group.members))}; below {ENOUGH_SEEDS} an interval over seeds "
@@ -102,16 +107,16 @@ def collect(
         for group in groups
         if len(group.members) < ENOUGH_SEEDS and not group.is_rule
     ]
-    return Collection(tuple(groups), (*_pending(unfinished), *few))
+    return Collection(tuple(groups), (*_pending(unfinished), *few), measure)
 
 
-def world(loaded: Config) -> Leaves:
-    """What decides the held-out cities and the game played there, as flat keys."""
+def world(loaded: Config, measure: Measure) -> Leaves:
+    """What decides the held-out cities, the game played there and its scores, as flat keys."""
     settings = loaded.settings
     found: Leaves = {
         f"scenario.{key}": value
         for key, value in settings.scenario.items()
-        if key not in REWARD_ONLY
+        if key not in measure.ignores
     }
     found["city"] = settings.city
     if settings.city in PRESETS:
@@ -212,9 +217,9 @@ def leaves(node: Any, path: str = "") -> Leaves:
     return found
 
 
-def _differing(groups: Sequence[Group]) -> list[str]:
+def _differing(groups: Sequence[Group], measure: Measure) -> list[str]:
     """One line for each key in which the worlds of groups differ, with who has which value."""
-    worlds = {group.name: world(group.config) for group in groups}
+    worlds = {group.name: world(group.config, measure) for group in groups}
     lines = []
     for key in dict.fromkeys(key for found in worlds.values() for key in found):
         holders: dict[str, list[str]] = {}

@@ -52,33 +52,34 @@ def _div(figure: Any) -> str:
 def _intervals(found: Comparison) -> Any:
     import plotly.graph_objects as go
 
-    colours, figure = colours_of(found), go.Figure()
+    colours, figure, measure = colours_of(found), go.Figure(), found.measure
+    value = f"%{{x:.{measure.digits}f}}{measure.suffix}<extra></extra>"
     for row in reversed(found.rows):
-        estimate = 100 * row.iqm.estimate
+        estimate = measure.scale * row.iqm.estimate
         figure.add_scatter(
             x=[estimate],
             y=[row.entry.name],
             error_x={
-                "array": [100 * row.iqm.high - estimate],
-                "arrayminus": [estimate - 100 * row.iqm.low],
+                "array": [measure.scale * row.iqm.high - estimate],
+                "arrayminus": [estimate - measure.scale * row.iqm.low],
             },
             marker={"color": colours[row.entry.name], "size": 11},
             name=row.entry.name,
             showlegend=False,
-            hovertemplate="%{y}: %{x:.3f} %<extra></extra>",
+            hovertemplate="%{y}: " + value,
         )
         seeds = row.entry.seeds or ("",)
         if len(row.entry.scores) > 1:
             figure.add_scatter(
-                x=100 * row.entry.scores.mean(axis=1),
+                x=measure.scale * row.entry.scores.mean(axis=1),
                 y=[row.entry.name] * len(seeds),
                 mode="markers",
                 marker={"color": colours[row.entry.name], "symbol": "line-ns-open", "size": 12},
                 text=[f"seed {seed}" for seed in seeds],
                 showlegend=False,
-                hovertemplate="%{text}: %{x:.3f} %<extra></extra>",
+                hovertemplate="%{text}: " + value,
             )
-    figure.update_xaxes(title="welfare over today's policy, % of income")
+    figure.update_xaxes(title=found.measure.axis)
     figure.update_layout(height=140 + 42 * len(found.rows))
     return figure
 
@@ -86,8 +87,8 @@ def _intervals(found: Comparison) -> Any:
 def _profiles(found: Comparison) -> Any:
     import plotly.graph_objects as go
 
-    colours, figure = colours_of(found), go.Figure()
-    x = 100 * found.thresholds
+    colours, figure, measure = colours_of(found), go.Figure(), found.measure
+    x = measure.scale * found.thresholds
     for row, band in zip(found.rows, found.profiles, strict=True):
         name, colour = row.entry.name, colours[row.entry.name]
         if not dashed(row.entry):
@@ -98,9 +99,9 @@ def _profiles(found: Comparison) -> Any:
             name=name,
             legendgroup=name,
             line={"color": colour, "dash": "dash" if dashed(row.entry) else "solid"},
-            hovertemplate="%{y:.2f} above %{x:.3f} %",
+            hovertemplate=f"%{{y:.2f}} above %{{x:.{measure.digits}f}}{measure.suffix}",
         )
-    figure.update_xaxes(title="welfare over today's policy, % of income")
+    figure.update_xaxes(title=found.measure.axis)
     figure.update_yaxes(title="share of runs and cities above", range=[-0.02, 1.02])
     figure.update_layout(height=460)
     return figure

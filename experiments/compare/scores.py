@@ -1,4 +1,4 @@
-"""Welfare of every run on held-out cities, and of the rows that are always there.
+"""Scores of every run on held-out cities, and of the rows that are always there.
 
 Shapes: S seeds, C held-out cities.
 """
@@ -26,6 +26,7 @@ from experiments.compare.comparison import (
     Entry,
 )
 from experiments.compare.groups import Collection, Group, Member, world
+from experiments.compare.measure import Measure
 from experiments.config import Config
 from experiments.errors import InputError
 from experiments.evaluate import Acting, evaluate
@@ -48,18 +49,32 @@ class Plan:
 
     fresh: no stored evaluation is used. clairvoyant: gradient steps of a plan for each held-out
     city that knows its future; 0 leaves that row out.
+
+    Raises:
+        InputError: a clairvoyant where its plans are made for another measure.
     """
 
     collection: Collection
     fresh: bool = False
     clairvoyant: int = 0
 
+    def __post_init__(self) -> None:
+        if self.clairvoyant and not self.measure.climbed:
+            raise InputError(
+                "--clairvoyant plans for welfare: leave out either it or --score "
+                f"{self.measure.name}"
+            )
+
+    @property
+    def measure(self) -> Measure:
+        return self.collection.measure
+
     @property
     def worlds(self) -> list[tuple[dict[str, Any], list[Group]]]:
         """Different worlds with their groups."""
         found: list[tuple[dict[str, Any], list[Group]]] = []
         for group in self.collection.groups:
-            mine = world(group.config)
+            mine = world(group.config, self.measure)
             held = next((groups for known, groups in found if known == mine), None)
             if held is None:
                 found.append((mine, [group]))
@@ -75,7 +90,7 @@ class Plan:
             member
             for group in self.collection.groups
             for member in runs_of(group)
-            if self.fresh or stored(member) is None
+            if self.fresh or stored(member, self.measure) is None
         ]
         climbs = len(self.worlds) * (self.clairvoyant + 2) if self.clairvoyant else 0
         return rules + len(played) + climbs
@@ -97,13 +112,13 @@ def score(plan: Plan, tick: Callable[[], None]) -> Comparison:
         label = chr(ord("A") + number) if many else ""
         worlds.append((label, keys))
         env = held_out(groups[0].config)
-        learnt = [_learnt(group, label, env, plan.fresh, tick) for group in groups]
+        learnt = [_learnt(group, label, env, plan, tick) for group in groups]
         entries += learnt
-        entries += _references(groups[0].config, label, env, tick)
+        entries += _references(groups[0].config, label, env, plan.measure, tick)
         if plan.clairvoyant:
             best = max(zip(learnt, groups, strict=True), key=lambda pair: _middle(pair[0]))[1]
-            entries.append(_clairvoyant(best, label, env, plan.clairvoyant, tick))
-    return Comparison(tuple(entries), tuple(worlds), plan.collection.warnings)
+            entries.append(_clairvoyant(best, label, env, plan, tick))
+    return Comparison(tuple(entries), tuple(worlds), plan.collection.warnings, plan.measure)
 
 
 def runs_of(group: Group) -> tuple[Member, ...]:
@@ -111,8 +126,8 @@ def runs_of(group: Group) -> tuple[Member, ...]:
     return group.members[:1] if group.is_rule else group.members
 
 
-def stored(member: Member) -> Floats | None:
-    """Welfare on the held-out cities from a run's own evaluation: [C].
+def stored(member: Member, measure: Measure) -> Floats | None:
+    """Scores on the held-out cities from a run's own evaluation: [C].
 
     None unless it was made by this code, for the city as it is now, on these very cities.
     """
@@ -123,18 +138,17 @@ def stored(member: Member) -> Floats | None:
     same_code = manifest.get("git") == state and not state.get("changed")
     if content.get("seeds") != wanted or not same_code or manifest.get("versions") != versions():
         return None
-    row = content["policies"].index("policy")
-    return np.asarray(content["welfare"]["overall"][row], dtype=np.float64)
+    scores: Floats = measure.of(content)[content["policies"].index("policy")]
+    return scores
 
 
-def _learnt(group: Group, label: str, env: Any, fresh: bool, tick: Callable[[], None]) -> Entry:
+def _learnt(group: Group, label: str, env: Any, plan: Plan, tick: Callable[[], None]) -> Entry:
     rows = []
     for member in runs_of(group):
-        kept = None if fresh else stored(member)
+        kept = None if plan.fresh else stored(member, plan.measure)
         if kept is None:
-            kept = _play(member.config, env, {str(member.run.folder): _policy(member, env)}, tick)[
-                0
-            ]
+            policies = {str(member.run.folder): _policy(member, env)}
+            kept = _play(member.config, env, policies, plan.measure, tick)[0]
         rows.append(kept)
     return Entry(
         name=_titled(group.name, label),
@@ -155,31 +169,31 @@ def _policy(member: Member, env: Any) -> Policy:
     return policy
 
 
-def _references(loaded: Config, label: str, env: Any, tick: Callable[[], None]) -> list[Entry]:
+def _references(
+    loaded: Config, label: str, env: Any, measure: Measure, tick: Callable[[], None]
+) -> list[Entry]:
     """Status quo, random and the rule that is best on other cities than the scored ones."""
     other = loaded.scored_on(SELECTION_SEED)
     trial = held_out(other)
     candidates = {name: agents.rule(name, trial.groups) for name in CANDIDATES}
-    found = interquartile_mean(_play(other, trial, candidates, tick), axis=1)
+    found = interquartile_mean(_play(other, trial, candidates, measure, tick), axis=1)
     best = CANDIDATES[int(np.argmax(found))]
     shown = {STATUS_QUO: "status quo", RANDOM: RANDOM, best: f"{BEST_RULE} ({best})"}
     rules = {name: agents.rule(name, env.groups) for name in shown}
-    welfare = _play(loaded, env, rules, tick)
+    scores = _play(loaded, env, rules, measure, tick)
     roles = (STATUS_QUO, RANDOM, BEST_RULE)
     return [
         Entry(
             name=_titled(title, label),
             world=label,
-            scores=welfare[row : row + 1],
+            scores=scores[row : row + 1],
             role=role,
         )
         for row, (title, role) in enumerate(zip(shown.values(), roles, strict=True))
     ]
 
 
-def _clairvoyant(
-    guide: Group, label: str, env: Any, iterations: int, tick: Callable[[], None]
-) -> Entry:
+def _clairvoyant(guide: Group, label: str, env: Any, plan: Plan, tick: Callable[[], None]) -> Entry:
     """Plans that know the future, found from what the first run of a group does."""
     known = guide.config
     first, steps = known.settings.experiment.evaluation.first_seed, itertools.count(1)
@@ -188,8 +202,8 @@ def _clairvoyant(
         if next(steps) % env.steps_per_episode == 0:
             tick()
 
-    course = clairvoyant(env, first, _policy(guide.members[0], env), iterations, step)
-    scores = _play(known, env, {CLAIRVOYANT: course}, tick)
+    course = clairvoyant(env, first, _policy(guide.members[0], env), plan.clairvoyant, step)
+    scores = _play(known, env, {CLAIRVOYANT: course}, plan.measure, tick)
     return Entry(_titled(CLAIRVOYANT, label), label, scores, role=CLAIRVOYANT)
 
 
@@ -202,12 +216,17 @@ def _titled(name: str, label: str) -> str:
 
 
 def _play(
-    loaded: Config, env: Any, policies: Mapping[str, Acting], tick: Callable[[], None]
+    loaded: Config,
+    env: Any,
+    policies: Mapping[str, Acting],
+    measure: Measure,
+    tick: Callable[[], None],
 ) -> Floats:
-    """Welfare of policies on the rows of an environment: [P, C]."""
+    """Scores of policies on the rows of an environment: [P, C]."""
     first = loaded.settings.experiment.evaluation.first_seed
     rows: Sequence[Floats] = []
     for name, policy in policies.items():
-        rows = [*rows, evaluate(env, {name: policy}, first, lambda: None).welfare["overall"][0]]
+        found = evaluate(env, {name: policy}, first, lambda: None)
+        rows = [*rows, measure.of(vars(found))[0]]
         tick()
     return np.stack(rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -93,7 +94,9 @@ def test_share_of_the_gap_is_paired_with_the_best_plan() -> None:
     share = gap.earned[0].share
     assert share.estimate == pytest.approx(0.5, abs=0.06)
     assert share.low < share.estimate < share.high
-    assert content([gap])[0]["earned"][0]["share"]["estimate"] == share.estimate
+    written = json.loads(json.dumps(content([gap])))
+    assert written[0]["supports"] is True
+    assert written[0]["earned"][0]["share"]["estimate"] == share.estimate
     shown = next(sheet for sheet in sheets(found) if "clairvoyant gap" in sheet.title)
     assert [row[0] for row in shown.rows] == ["clairvoyant", "learner"]
     assert any("bears claim that" in line for line in readings(found))

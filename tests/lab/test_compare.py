@@ -12,17 +12,21 @@ import numpy as np
 import pytest
 import scipy.stats
 
+import agents
 from experiments import cli, compare, config
 from experiments.compare import scores
 from experiments.compare.chart import chart
 from experiments.compare.comparison import BEST_RULE, RANDOM, STATUS_QUO, Comparison, Entry
 from experiments.compare.curves import curve
 from experiments.compare.html import page
+from experiments.compare.measure import REWARD
 from experiments.compare.report import readings, sheets
 from experiments.errors import InputError
+from experiments.evaluate import evaluate
 from experiments.runs import Run, read_json
 from experiments.settings import SELECTION_SEED
-from experiments.train import train
+from experiments.statistics import interquartile_mean
+from experiments.train import held_out, train
 
 Quick = Callable[..., list[str]]
 CLEAN = {"commit": "0" * 40, "changed": False}
@@ -178,6 +182,77 @@ def test_worlds_are_mixed_only_when_asked(
     assert sum(row["role"] == BEST_RULE for row in content["rows"]) == 2
     assert png.read_bytes().startswith(b"\x89PNG")
     assert "Plotly" in html.read_text()
+
+
+def test_by_reward_all_is_by_what_the_agents_were_paid(
+    quick: Quick, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("experiments.runs", "experiments.compare.scores"):
+        monkeypatch.setattr(f"{module}.git_state", lambda: CLEAN)
+    pi = [*quick()[:3], quick()[-1], "agent=pi"]
+    *learnt, _ = trained(quick("seed=0"), quick("seed=1"), pi)
+    place = str(tmp_path / "runs")
+    out, png, html = (tmp_path / f"out.{end}" for end in ("json", "png", "html"))
+    for more in ((), ("--fresh",)):
+        words = ("--score", "reward", "--json", str(out), "--plot", str(png), "--html", str(html))
+        assert polislab(monkeypatch, "compare", place, *words, *more) == 0
+        content = json.loads(out.read_text())
+        assert content["unit"] == REWARD.unit
+        returns = [read_json(run.evaluation)["returns"][0] for run in learnt]
+        np.testing.assert_allclose(content["scores"]["ppo"], returns, rtol=1e-6)
+        rows = {row["name"]: row for row in content["rows"]}
+        assert rows["status quo"]["iqm"]["estimate"] != 0, "welfare of today's policy is 0"
+    assert png.read_bytes().startswith(b"\x89PNG")
+    assert "over rule a step" in html.read_text()
+    assert "% of income" not in html.read_text()
+    loaded = config.load(pi).scored_on(SELECTION_SEED)
+    paid, served = {}, {}
+    for name in scores.CANDIDATES:
+        env = held_out(loaded)
+        found = evaluate(env, {name: agents.rule(name, env.groups)}, SELECTION_SEED, lambda: None)
+        paid[name] = float(interquartile_mean(found.returns))
+        served[name] = float(interquartile_mean(found.welfare["overall"]))
+    best = max(paid, key=paid.__getitem__)
+    assert f"best rule ({best})" in rows
+    assert best != max(served, key=served.__getitem__)
+
+
+def test_rewards_of_different_worlds_are_never_compared(
+    quick: Quick,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    base = [*quick()[:3], quick()[-1], "agent=pi"]
+    trained(base, [*base, "scenario.terminal=tail"], [*base, "scenario.local_weight=0.5"])
+    place = str(tmp_path / "runs")
+    assert len(compare.collect([place]).groups) == 3
+    for more in ((), ("--mix",)):
+        assert polislab(monkeypatch, "compare", place, "--score", "reward", *more) == 2
+        complaint = capsys.readouterr().err
+        assert "scenario.local_weight differs: 0.2 in pi" in complaint
+        assert "terminal differs" not in complaint, "held-out cities value stocks in one way"
+        assert "by reward, only runs of one world can be compared" in complaint
+        assert "--mix" not in complaint
+
+
+def test_a_score_that_cannot_be_had_is_one_error(
+    quick: Quick,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    trained([*quick()[:3], quick()[-1], "agent=pi"])
+    asked = {
+        ("reward", "--clairvoyant", "3"): "--clairvoyant plans for welfare",
+        ("rewards",): "--score rewards: did you mean 'reward'?",
+    }
+    for words, complaint in asked.items():
+        place = str(tmp_path / "runs")
+        assert polislab(monkeypatch, "compare", place, "--score", *words) == 2
+        shown = capsys.readouterr().err
+        assert complaint in shown
+        assert shown.count("error:") == 1
 
 
 def test_held_out_cities_can_be_chosen_for_all(quick: Quick, tmp_path: Path) -> None:

@@ -15,9 +15,12 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import envs
+from envs.errors import ScenarioError
 from experiments import cli, sweep
 from experiments.errors import InputError
 from experiments.runs import Run, write_json
@@ -110,6 +113,36 @@ def test_a_failed_job_ends_with_one_and_keeps_the_others(
     assert {path.name for path in tmp_path.iterdir()} == {"runs", "out.json"}
     ((_, runs),) = sweep.read_sweeps(tmp_path / "runs")
     assert counts(runs) == {"finished": 3}
+
+
+def test_a_job_that_its_world_refuses_is_named_and_the_others_go_on(
+    quick: Quick,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    work = envs.make
+
+    def refusing(name: str, **options: Any) -> Any:
+        if options["credit"] == "shapley":
+            raise ScenarioError("credit='shapley': too many agents")
+        return work(name, **options)
+
+    monkeypatch.setattr(envs, "make", refusing)
+    base = [*quick()[:3], quick()[-1], "agent=pi"]
+    words = [*base, "seed=0,1", "scenario.credit=shapley,shared"]
+    assert polislab(monkeypatch, "train", "-m", *words) == 1
+    shown = capsys.readouterr()
+    complaints = [line for line in shown.err.splitlines() if line.startswith("error:")]
+    assert len(complaints) == 2
+    for seed, line in enumerate(complaints):
+        assert line.startswith(f"error: seed={seed} scenario.credit=shapley (")
+        assert line.endswith("): credit='shapley': too many agents")
+    assert "Traceback" not in shown.err
+    assert "2 of 4 runs are finished and kept" in shown.out
+    assert len(list((tmp_path / "runs").rglob("manifest.json"))) == 2
+    assert polislab(monkeypatch, "train", "-m", *base, "scenario.credit=shapley") == 1
+    assert "/seed-0: credit='shapley': too many agents" in capsys.readouterr().err
 
 
 def test_ctrl_c_leaves_a_sweep_that_resumes(

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 import yaml
 
+import agents
 import configs
 from experiments import cli, config
 from experiments.errors import InputError
-from experiments.learning import Interrupted
+from experiments.learning import LEARNERS, Interrupted
 from experiments.settings import SEED_BLOCK, TUNING_RUNS, TUNING_SEED
 from experiments.tune import Study, Trial, read_space, report, study, tune
 from experiments.tune.study import best
@@ -160,11 +161,19 @@ def test_the_command_writes_the_best_as_a_command_that_trains(
     assert "study of another configuration" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("kind", ["ppo", "plan"])
-def test_every_shipped_space_is_valid_at_its_corners(kind: str) -> None:
+@pytest.mark.parametrize("kind", sorted(LEARNERS))
+def test_every_learner_has_a_space_that_is_valid_at_its_corners(kind: str) -> None:
     assert read_space(None, kind, [f"agent={kind}"])
     text = (configs.root() / "tune" / f"{kind}.yaml").read_text()
     assert all("#" in line for line in text.splitlines())
+
+
+def test_every_shipped_space_is_of_a_learner_that_is_shipped() -> None:
+    spaces, kinds = (
+        {file.stem for file in (configs.root() / group).glob("*.yaml")}
+        for group in ("tune", "agent")
+    )
+    assert spaces == set(LEARNERS) == kinds - set(agents.RULES)
 
 
 def test_faults_of_a_space_are_listed_at_once(tmp_path: Path) -> None:
