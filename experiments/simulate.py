@@ -98,7 +98,7 @@ def simulate(
     series: dict[str, list[Floats]] = {name: [] for name in INDICATORS}
     kept: dict[str, dict[str, list[Floats]]] = {name: {} for name in stocks}
     gains = []
-    with torch.no_grad():
+    with torch.inference_mode():
         for _ in range(months):
             shocks = tree.tree_map(lambda x: torch.cat([x, x]), weather.advance())
             before = state

@@ -33,7 +33,8 @@ ARITHMETIC = ("aten::exp", "aten::mm", "aten::bmm", "aten::addmm", "aten::baddbm
 
 @dataclass(frozen=True)
 class ModelSpeed:
-    """City-months a second of the model's step alone: no gradients, float32.
+    """City-months a second of the model's step alone, as `polislab simulate` takes it: in inference
+    mode, without gradients, float32.
 
     limit: milliseconds of its exponentials and matrix products alone; share: limit over the
     step's time. goal: the share or the milliseconds that are asked for, in words.
@@ -127,7 +128,7 @@ def model_speed(
             func(*args)
 
     steps, limits = [], []
-    with torch.no_grad():
+    with torch.inference_mode():
         month()
         bare()
         for _ in range(repeats):
@@ -170,7 +171,7 @@ def memory(districts: int, rows: int) -> Memory:
 def _peak(districts: int, rows: int) -> float:
     torch.set_num_threads(1)
     city = registry.synthetic(0, 1, districts).to(torch.float32)
-    with torch.no_grad():
+    with torch.inference_mode():
         one = city.initial(1)
         city.step(one, {}, no_shocks(1, districts, one.planning.home_rent))
         idle = _resident()
