@@ -93,7 +93,9 @@ def bench(
     plan = Plan(device=device)
     with progress("measuring", plan.work, "measurements") as tick:
         result = measure(plan, tick)
-    show(_table(f"City model: one month, float32, inference mode, {device}", MODEL, result["model"]))
+    show(
+        _table(f"City model: one month, float32, inference mode, {device}", MODEL, result["model"])
+    )
     show("The limit is the month's own exponentials and matrix products, timed alone.")
     show(_table("Memory of a month", MEMORY, result["memory"]))
     if result["agreement"] is not None:
