@@ -35,7 +35,7 @@ def readings(found: Comparison) -> list[str]:
         )
         lines.append(f"{row.entry.name} {told}.")
     for gap in gaps(found):
-        bears = "bears" if gap.supports else "bears no"
+        bears = "bears the" if gap.supports else "bears no"
         lines.append(
             f"The clairvoyant gap is {gap.intervals:.1f} evaluation intervals: it {bears} claim "
             f"that learning beats planning ({INTERVALS:g} are asked for)."

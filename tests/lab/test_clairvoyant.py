@@ -99,7 +99,7 @@ def test_share_of_the_gap_is_paired_with_the_best_plan() -> None:
     assert written[0]["earned"][0]["share"]["estimate"] == share.estimate
     shown = next(sheet for sheet in sheets(found) if "clairvoyant gap" in sheet.title)
     assert [row[0] for row in shown.rows] == ["clairvoyant", "learner"]
-    assert any("bears claim that" in line for line in readings(found))
+    assert any("bears the claim that" in line for line in readings(found))
 
 
 def test_without_a_plan_the_gap_starts_at_the_best_rule() -> None:

@@ -36,6 +36,7 @@ ALLOWED: dict[tuple[str, str], str] = {
     ("rules.py", "RESPONSES"): "a table of its own, each row with its source",
     ("welfare.py", "RAWLS"): "the aversion that stands for Rawls (MODEL section 9)",
     ("welfare.py", "GINI_WIDTH"): "where differences are rounded off",
+    ("welfare.py", "LEAST_INCOME"): "floor that keeps powers of income defined",
     ("valuation.py", "MONTHS"): "the horizon of a present value (MODEL section 22.3)",
     ("minutes.py", "EMPTY"): "what a road without congestion means (MODEL section 22.5)",
     ("neutrality.py", "UNKNOWNS"): "natural sizes of the unknowns, the unit of a Newton step",
