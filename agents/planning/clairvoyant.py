@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from agents.planning.ascent import ascend
+
 #: Of Adam, in units of a lever's range: at the start, and where it falls to.
 RATE, RATE_END = 0.05, 0.005
 
@@ -42,22 +44,16 @@ def climb(
         value = _value(env, seed, plan, monthly_discount, tick)
         better = value.detach() > most
         most = torch.where(better, value.detach(), most)
-        best = {k: torch.where(better[:, None, None], x, best[k]) for k, x in _plain(plan).items()}
+        best = {
+            name: torch.where(better[:, None, None], x.detach(), best[name])
+            for name, x in plan.items()
+        }
         if number == iterations:
             break
         for group in optimiser.param_groups:
             group["lr"] = RATE + (RATE_END - RATE) * number / iterations
-        optimiser.zero_grad()
-        (-value.sum()).backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
-        with torch.no_grad():
-            for x in plan.values():
-                x.clamp_(-1.0, 1.0)
+        ascend(optimiser, plan, value)
     return best
-
-
-def _plain(plan: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name: x.detach() for name, x in plan.items()}
 
 
 def _value(

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from agents.planning.ascent import ascend
 from agents.planning.model import Tracked
 from agents.planning.settings import HorizonSettings
 
@@ -109,14 +110,3 @@ class RecedingHorizon:
             total = total + s.monthly_discount ** (step * model.months_per_step) * reward
         found: Tensor = total.reshape(self.tracked.rows, self.tracked.copies).mean(dim=1)
         return found
-
-
-def ascend(optimiser: torch.optim.Adam, plans: Mapping[str, Tensor], returns: Tensor) -> None:
-    """One step up; a row whose gradient is not finite stays where it is."""
-    found = torch.autograd.grad(returns, list(plans.values()), torch.ones_like(returns))
-    for plan, gradient in zip(plans.values(), found, strict=True):
-        plan.grad = -gradient.nan_to_num(0.0, 0.0, 0.0)
-    optimiser.step()
-    with torch.no_grad():
-        for plan in plans.values():
-            plan.clamp_(-1.0, 1.0)

@@ -13,7 +13,7 @@ from agents.policy import Policy
 from experiments.evaluate import MONTHLY_DISCOUNT
 
 
-class Course:
+class Script:
     """A policy that does at every step what is written down for each row.
 
     actions: group -> ``[T, B, n, A]``.
@@ -33,7 +33,7 @@ class Course:
 
 def clairvoyant(
     env: Any, seed: int, guide: Policy, iterations: int, tick: Callable[[], None]
-) -> Course:
+) -> Script:
     """The best plan found for each row, climbing from what a policy does there.
 
     Args:
@@ -41,7 +41,7 @@ def clairvoyant(
         iterations: gradient steps. tick: called after every step of all rows.
     """
     start = _written_down(env, seed, guide)
-    return Course(climb(env, seed, start, iterations, MONTHLY_DISCOUNT, tick))
+    return Script(climb(env, seed, start, iterations, MONTHLY_DISCOUNT, tick))
 
 
 def _written_down(env: Any, seed: int, policy: Policy) -> dict[str, Tensor]:

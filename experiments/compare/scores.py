@@ -202,8 +202,8 @@ def _clairvoyant(guide: Group, label: str, env: Any, plan: Plan, tick: Callable[
         if next(steps) % env.steps_per_episode == 0:
             tick()
 
-    course = clairvoyant(env, first, _policy(guide.members[0], env), plan.clairvoyant, step)
-    scores = _play(known, env, {CLAIRVOYANT: course}, plan.measure, tick)
+    script = clairvoyant(env, first, _policy(guide.members[0], env), plan.clairvoyant, step)
+    scores = _play(known, env, {CLAIRVOYANT: script}, plan.measure, tick)
     return Entry(_titled(CLAIRVOYANT, label), label, scores, role=CLAIRVOYANT)
 
 

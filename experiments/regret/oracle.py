@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from agents.planning.receding import ascend
+from agents.planning.ascent import ascend
 from envs.city import tree
 from envs.city.valuation import discount_factor
 

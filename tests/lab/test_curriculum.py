@@ -50,6 +50,14 @@ def run(made: PPOLearner, segments: range) -> list[dict[str, float]]:
     return [row for segment in segments for row in made.train(segment, lambda: None)]
 
 
+def test_segments_go_on_through_the_cities_where_the_last_one_stopped() -> None:
+    made, _ = learner()
+    moves: list[int] = []
+    made.world.move = moves.append
+    run(made, range(3))
+    assert moves == [0, 2, 4]
+
+
 def test_switches_run_linearly_and_stay() -> None:
     course = Curriculum({"evasion": (0.0, 1.0), "information": (1.0, 0.4)}, until=0.5)
     values = [course.at(share) for share in (0.0, 0.25, 0.5, 1.0)]
