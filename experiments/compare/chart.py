@@ -28,7 +28,7 @@ AXES = {
     "iteration": "gradient steps",
     "rollout": "rollouts",
     "reward": "mean reward of a step while exploring",
-    "return": "return",
+    "return": "discounted sum of rewards",
     "welfare": "welfare while exploring",
 }
 
@@ -137,20 +137,32 @@ def _improvements(panel: Axes, found: Comparison) -> None:
 
 
 def learning(panel: Axes, curves: Sequence[Curve], colours: dict[str, str]) -> None:
-    """Learning curves; runs that count training differently share the axis as shares of it."""
-    steps, values = {c.step for c in curves}, {c.value for c in curves}
+    """Learning curves; runs that count training differently share the axis as shares of it.
+
+    What is measured otherwise than by the first curve has the scale on the right.
+    """
+    steps, values = {c.step for c in curves}, list(dict.fromkeys(c.value for c in curves))
     one = len(steps) == 1
+    left, *others = values
+    right = panel.twinx() if others else panel
+    lines = []
     for found in curves:
         x = found.x if one else 100 * found.x / found.x[-1]
         colour = colours[found.name]
         mark = "o" if len(x) < 20 else ""
-        panel.plot(
+        side = panel if found.value == left else right
+        lines += side.plot(
             x, found.band.estimate, color=colour, marker=mark, markersize=3, label=found.name
         )
-        panel.fill_between(x, found.band.low, found.band.high, color=colour, alpha=0.2, linewidth=0)
+        side.fill_between(x, found.band.low, found.band.high, color=colour, alpha=0.2, linewidth=0)
     panel.set_xlabel(AXES[next(iter(steps))] if one else "training, % of its length", fontsize=9)
-    panel.set_ylabel(" or ".join(AXES[value] for value in sorted(values)), fontsize=9)
-    panel.legend(fontsize=8, frameon=False)
+    panel.set_ylabel(AXES[left], fontsize=9)
+    if others:
+        named = ", ".join(found.name for found in curves if found.value != left)
+        right.set_ylabel(f"{' or '.join(AXES[value] for value in others)} ({named})", fontsize=9)
+        right.spines["top"].set_visible(False)
+        right.tick_params(labelsize=9)
+    panel.legend(handles=lines, fontsize=8, frameon=False)
     panel.ticklabel_format(axis="y", useOffset=False)
     _head(panel, "Learning: middle of the seeds, 95 % interval")
 

@@ -143,32 +143,42 @@ def _learning(curves: Sequence[Curve], colours: dict[str, str]) -> Any:
     import plotly.graph_objects as go
 
     figure = go.Figure()
-    steps, values = {c.step for c in curves}, {c.value for c in curves}
+    steps, values = {c.step for c in curves}, list(dict.fromkeys(c.value for c in curves))
     one = len(steps) == 1
+    left, *others = values
     for found in curves:
         x = found.x if one else 100 * found.x / found.x[-1]
         colour = colours[found.name]
-        _band(figure, x, found.band.low, found.band.high, colour, found.name)
+        axis = "y" if found.value == left else "y2"
+        _band(figure, x, found.band.low, found.band.high, colour, found.name, axis)
         figure.add_scatter(
             x=x,
             y=found.band.estimate,
+            yaxis=axis,
             name=found.name,
             legendgroup=found.name,
             line={"color": colour},
             mode="lines+markers" if len(x) < 20 else "lines",
         )
     figure.update_xaxes(title=AXES[next(iter(steps))] if one else "training, % of its length")
-    figure.update_yaxes(title=" or ".join(AXES[value] for value in sorted(values)))
-    figure.update_layout(height=420, showlegend=True)
+    figure.update_layout(height=420, showlegend=True, yaxis_title=AXES[left])
+    if others:
+        named = ", ".join(found.name for found in curves if found.value != left)
+        title = f"{' or '.join(AXES[value] for value in others)} ({named})"
+        right = {"title": title, "overlaying": "y", "side": "right", "tickmode": "auto"}
+        figure.update_layout(yaxis2=right, legend={"orientation": "h", "y": -0.25})
     return figure
 
 
-def _band(figure: Any, x: Any, low: Any, high: Any, colour: str, group: str) -> None:
+def _band(
+    figure: Any, x: Any, low: Any, high: Any, colour: str, group: str, axis: str = "y"
+) -> None:
     """An area between two curves, hidden and shown with its group."""
     red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
     figure.add_scatter(
         x=[*x, *x[::-1]],
         y=[*high, *low[::-1]],
+        yaxis=axis,
         fill="toself",
         fillcolor=f"rgba({red},{green},{blue},0.15)",
         line={"width": 0},

@@ -10,8 +10,6 @@ from experiments.compare.measure import Measure
 from experiments.sheets import Sheet
 from experiments.statistics import Interval
 
-SURE = 0.05
-
 
 def sheets(found: Comparison) -> list[Sheet]:
     """The table of all rows, of clairvoyant gaps, and of the worlds where there are several."""
@@ -112,7 +110,7 @@ def _gap(gap: Gap, measure: Measure) -> Sheet:
         f"Means over cities and seeds, {measure.shown}, over {gap.base}, the best plan "
         "made in advance (the best rule where no plan is compared). The clairvoyant is a plan for "
         "each held-out city, climbed through its own future from what the best policy does there; "
-        "longer searches find more.",
+        "longer searches find more, so that shares above zero are upper bounds.",
     )
     title = "Share of the clairvoyant gap" + (f", world {gap.world}" if gap.world else "")
     return Sheet(title, columns, [whole, *rows], notes)
