@@ -24,6 +24,8 @@ from agents.schema import Between
 HalfLife = Annotated[float, Between(0.1, 1000.0)]
 #: Traces are clipped to plus or minus this bound, as observations are.
 BOUND = 10.0
+#: Least unrest above none.
+LEAST = 1e-4
 
 
 def widened(spaces: Sequence[GroupLike], half_lives: Sequence[float]) -> tuple[Space, ...]:
@@ -69,6 +71,11 @@ class Traces:
         self.done = [x.masked_fill(mask, 0.0) for x in self.done]
         self.unrest = [x.masked_fill(mask, 0.0) for x in self.unrest]
 
+    def detach(self) -> None:
+        """Cut the graph of what is remembered."""
+        for kept in (self.seen, self.done, self.unrest):
+            kept[:] = [x.detach() for x in kept]
+
     def read(self, observed: Tensor) -> Tensor:
         """Observations `[B, n, O]` with the traces behind them; nothing is kept."""
         if not self.seen:
@@ -77,7 +84,8 @@ class Traces:
             self.unrest = [observed.new_zeros(*observed.shape[:2], 1) for _ in self.keep]
         parts = [observed]
         for seen, done, unrest in zip(self.seen, self.done, self.unrest, strict=True):
-            parts += [(observed - seen).clamp(-BOUND, BOUND), done, unrest.sqrt()]
+            restless = unrest.clamp_min(LEAST**2).sqrt() * (unrest > 0)  # no root of 0: its slope
+            parts += [(observed - seen).clamp(-BOUND, BOUND), done, restless]
         return torch.cat(parts, -1)
 
     def keep_step(self, observed: Tensor, actions: Tensor) -> None:

@@ -70,14 +70,17 @@ class Feedback(BasePolicy):
             )
             surprise = (observed - reference[step]) / scale
             setting = plan[period(step, steps, self.options.periods)]
-            answer = surprise @ gains.T
-            answer = answer * self._scale(space.name, answer)
+            answer = self._answer(space.name, surprise, surprise @ gains.T)
             actions[space.name] = (setting + answer).clamp(-1.0, 1.0)
         return actions
 
-    def _scale(self, group: str, answer: Tensor) -> Tensor | float:
-        """What the gains behind each lever are multiplied by, for answers [B, n, A]."""
-        return 1.0
+    def _answer(self, group: str, surprise: Tensor, linear: Tensor) -> Tensor:
+        """What is done [B, n, A] beside the plan about a surprise [B, n, O].
+
+        Args:
+            linear: what the gains say [B, n, A].
+        """
+        return linear
 
 
 class AdaptiveFeedback(Feedback):
@@ -106,8 +109,8 @@ class AdaptiveFeedback(Feedback):
         for loop in self.loops.values():
             loop.reset()
 
-    def _scale(self, group: str, answer: Tensor) -> Tensor:
-        return self.loops[group](answer)
+    def _answer(self, group: str, surprise: Tensor, linear: Tensor) -> Tensor:
+        return linear * self.loops[group](linear)
 
 
 def period(step: int, steps: int, periods: int) -> int:

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from agents.central import CENTRAL, CentralPolicy
 from agents.context import ContextPolicy
+from agents.context_feedback import ContextFeedback
 from agents.feedback import AdaptiveFeedback, Feedback
 from agents.networks import NetworksPolicy
 from agents.plan import Plan
@@ -33,6 +34,7 @@ _KINDS = (
     NetworksPolicy,
     ContextPolicy,
     Feedback,
+    ContextFeedback,
     AdaptiveFeedback,
     Plan,
     ModelPredictive,

@@ -1,8 +1,8 @@
 """Learners on the batched environment that never leave torch.
 
 `ippo`, `mappo`, `mappo_lagrangian` and `context` learn from rewards alone; `actor_critic`,
-`feedback` and `adaptive_feedback` learn by the gradient of the differentiable model (MODEL sections
-17 and 22.8). All resume to the same bits (`agents.segments`).
+`feedback`, `context_feedback` and `adaptive_feedback` learn by the gradient of the differentiable
+model (MODEL sections 17 and 22.8). All resume to the same bits (`agents.segments`).
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
-"""Training of `agents.context.ContextPolicy`: multi-agent PPO on a world that remembers."""
+"""A world that remembers, and multi-agent PPO on it (`agents.context.ContextPolicy`)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from inspect import unwrap
 from typing import Any, cast
 
 import torch
@@ -11,11 +12,11 @@ from torch import Tensor
 
 from agents.context import ContextPolicy, Traces, widened
 from agents.learners.ppo import MultiAgentPPO
-from agents.learners.rollouts import Core
+from agents.learners.rollouts import Core, Differentiable
 from agents.learners.settings import ContextSettings
 from agents.network import NetworkPolicy
 from agents.policy import BasePolicy
-from agents.segments import Switched
+from agents.segments import Movable, Switched
 from envs.groups import Group, StepResult
 
 
@@ -32,6 +33,7 @@ class Remembering:
             group.name: Traces(half_lives, len(group.action_names)) for group in core.groups
         }
         self.seen: dict[str, Tensor] = {}
+        self._step = unwrap(type(core).step)  # environments may step without gradients
 
     @property
     def num_envs(self) -> int:
@@ -57,6 +59,18 @@ class Remembering:
         """Change switches of realism from the next `reset` on."""
         cast(Switched, self.core).set_realism(values)
 
+    def move(self, first_row: int) -> None:
+        """Go on to other cities at the next `reset`, where the core has several."""
+        if isinstance(self.core, Movable):
+            self.core.move(first_row)
+
+    def detach(self) -> None:
+        """Cut the graph: gradients of what comes later stop at what is known now."""
+        cast(Differentiable, self.core).detach()
+        self.seen = {name: seen.detach() for name, seen in self.seen.items()}
+        for traces in self.traces.values():
+            traces.detach()
+
     def reset(
         self, seed: int | Sequence[int] | None = None, options: Mapping[str, Any] | None = None
     ) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -71,7 +85,7 @@ class Remembering:
         """One step; rows whose episode ends see the end with their memory and then lose it."""
         for name, traces in self.traces.items():
             traces.keep_step(self.seen[name], actions[name])
-        result = self.core.step(actions)
+        result: StepResult = self._step(self.core, actions)
         final = self._read(result.info["final_observations"])
         ended = result.terminated | result.truncated
         self.seen = dict(result.observations)

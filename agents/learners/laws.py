@@ -131,6 +131,9 @@ class LinearLaw:
     hardly varies by itself, but answers to levers, is not blown up (as in `agents.plans`).
     """
 
+    #: Tables by group that a checkpoint keeps.
+    kept: tuple[str, ...] = ("plan", "gains", "reference", "spread")
+
     def __init__(
         self, settings: FeedbackSettings, groups: Sequence[Group], steps: int, device: torch.device
     ) -> None:
@@ -167,8 +170,13 @@ class LinearLaw:
             self._misses[group.name].append((seen - reference[step]).square().mean((0, 1)))
             surprise = (observed - reference[step].clone()) / self._scale(group.name)
             setting = self.plan[group.name][period(step, self.steps, self.settings.periods)]
-            actions[group.name] = bounded(setting + surprise @ self.gains[group.name].T)
+            actions[group.name] = bounded(setting + self._answer(group.name, surprise))
         return actions
+
+    def _answer(self, group: str, surprise: Tensor) -> Tensor:
+        """What is done `[B, n, A]` beside the plan about a surprise `[B, n, O]`."""
+        gains: Tensor = self.gains[group]
+        return surprise @ gains.T
 
     def _scale(self, group: str) -> Tensor:
         return self.spread[group].clamp_min(1.0)
@@ -182,6 +190,14 @@ class LinearLaw:
             misses.clear()
 
     def policy(self) -> Feedback:
+        weights, steps, periods = self._weights(), self.steps, self.settings.periods
+        if isinstance(self.settings, AdaptiveFeedbackSettings):
+            adaptive = AdaptiveFeedback.Settings(steps, periods, self.settings.meta)
+            return AdaptiveFeedback(self.groups, adaptive, weights)
+        return Feedback(self.groups, Feedback.Settings(steps, periods), weights)
+
+    def _weights(self) -> dict[str, Tensor]:
+        """Of the policy (`agents.feedback.Feedback`)."""
         weights: dict[str, Tensor] = {}
         for group in self.groups:
             name = group.name
@@ -192,21 +208,17 @@ class LinearLaw:
                 "scale": self._scale(name),
             }
             weights |= {f"{name}.{k}": v.detach().cpu().clone() for k, v in parts.items()}
-        steps, periods = self.steps, self.settings.periods
-        if isinstance(self.settings, AdaptiveFeedbackSettings):
-            adaptive = AdaptiveFeedback.Settings(steps, periods, self.settings.meta)
-            return AdaptiveFeedback(self.groups, adaptive, weights)
-        return Feedback(self.groups, Feedback.Settings(steps, periods), weights)
+        return weights
 
     def tensors(self) -> dict[str, Tensor]:
         found = {"known": self.known}
-        for what in ("plan", "gains", "reference", "spread"):
+        for what in self.kept:
             found |= with_prefix(f"{what}.", dict(getattr(self, what).items()))
         return found
 
     @torch.no_grad()
     def restore(self, tensors: Mapping[str, Tensor]) -> None:
         self.known.copy_(tensors["known"])
-        for what in ("plan", "gains", "reference", "spread"):
+        for what in self.kept:
             for name, mine in getattr(self, what).items():
                 mine.copy_(tensors[f"{what}.{name}"])

@@ -13,27 +13,26 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from inspect import unwrap
-from typing import Protocol, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from agents.checkpoints import InParts, Memory, Part
+from agents.learners.context import Remembering
+from agents.learners.context_law import ContextLaw
 from agents.learners.laws import Law, LinearLaw, NetworkLaw
-from agents.learners.rollouts import Core, check_ends, mean_welfare
-from agents.learners.settings import ActorCriticSettings, FeedbackSettings, Pathwise
+from agents.learners.rollouts import Core, Differentiable, check_ends, mean_welfare
+from agents.learners.settings import (
+    ActorCriticSettings,
+    ContextFeedbackSettings,
+    FeedbackSettings,
+    Pathwise,
+)
 from agents.learners.values import Value
 from agents.policy import BasePolicy
 from agents.segments import Segments
 from envs.groups import StepResult
-
-
-class Differentiable(Core, Protocol):
-    """A core whose rewards have gradients."""
-
-    def detach(self) -> None:
-        """Cut the graph: gradients of what comes later stop at the present state."""
-        ...
 
 
 class PathwiseLearner(InParts):
@@ -46,6 +45,8 @@ class PathwiseLearner(InParts):
     """
 
     def __init__(self, settings: Pathwise, core: Core, seed: int) -> None:
+        if isinstance(settings, ContextFeedbackSettings):
+            core = Remembering(core, settings.half_lives)
         self.settings, self.core = settings, cast(Differentiable, core)
         self.segments = Segments.of(settings, core.steps_per_episode, seed)
         self.discount = settings.monthly_discount**core.months_per_step
@@ -56,7 +57,7 @@ class PathwiseLearner(InParts):
             self.value = Value(settings, core.groups, core.state_size, core.device, start)
         self.optimiser = torch.optim.Adam(self.law.rates(), fused=True)
         self._starts = [float(group["lr"]) for group in self.optimiser.param_groups]
-        self._step = unwrap(type(core).step)  # environments may step without gradients
+        self._step = unwrap(type(self.core).step)  # environments may step without gradients
 
     def train(self, segment: int, tick: Callable[[], None]) -> Iterator[dict[str, float]]:
         """See `agents.segments.Learner`."""
@@ -203,6 +204,8 @@ class _Window:
 def _law(settings: Pathwise, core: Core, start: torch.Generator) -> Law:
     if isinstance(settings, ActorCriticSettings):
         return NetworkLaw(settings, core.groups, core.device, start)
+    if isinstance(settings, ContextFeedbackSettings):
+        return ContextLaw(settings, cast(Remembering, core), start)
     if isinstance(settings, FeedbackSettings):
         return LinearLaw(settings, core.groups, core.steps_per_episode, core.device)
     raise TypeError(f"{type(settings).__name__}: expected settings of an actor-critic or feedback")

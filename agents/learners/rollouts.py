@@ -41,6 +41,14 @@ class Core(Protocol):
     def step(self, actions: Mapping[str, Tensor]) -> StepResult: ...
 
 
+class Differentiable(Core, Protocol):
+    """A core whose rewards have gradients."""
+
+    def detach(self) -> None:
+        """Cut the graph: gradients of what comes later stop at the present state."""
+        ...
+
+
 @dataclass(frozen=True)
 class Track:
     """What a section's agents lived through.

@@ -119,6 +119,15 @@ class FeedbackSettings(Pathwise):
 
 
 @dataclass(frozen=True)
+class ContextFeedbackSettings(FeedbackSettings):
+    """The same law with a memory and a network (`configs/agent/context_feedback.yaml`)."""
+
+    half_lives: tuple[HalfLife, ...]
+    units: Annotated[int, Between(0, 1024)]
+    network_learning_rate: Rate
+
+
+@dataclass(frozen=True)
 class AdaptiveFeedbackSettings(FeedbackSettings):
     """The same law behind a loop that scales its gains (`configs/agent/adaptive_feedback.yaml`)."""
 
@@ -132,5 +141,6 @@ NATIVE: dict[str, type[Experience]] = {
     "context": ContextSettings,
     "actor_critic": ActorCriticSettings,
     "feedback": FeedbackSettings,
+    "context_feedback": ContextFeedbackSettings,
     "adaptive_feedback": AdaptiveFeedbackSettings,
 }

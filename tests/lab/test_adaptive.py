@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -218,3 +219,52 @@ def test_a_policy_that_remembers_finds_out_which_way_the_world_is_turned() -> No
         finish(trained)
         earned[kind] = mean_reward(trained.policy(), core)
     assert earned["context"] > earned["mappo"] + 0.1, earned
+
+
+class Told(Toy):
+    """A number that is told once, in the first step; the best lever is its square ever after."""
+
+    def first(self) -> Tensor:
+        return self.shock().clamp(-0.9, 0.9)
+
+    def observe(self) -> dict[str, Tensor]:
+        told = self.x if self.clock == 0 else torch.zeros_like(self.x)
+        return {"board": torch.stack([told, torch.zeros_like(told)], -1).unsqueeze(1)}
+
+    def live(self, actions: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        reward = -(actions["board"][:, 0, 0] - self.x.square()).square()
+        return {"board": reward.unsqueeze(-1)}, self.nothing()
+
+
+@pytest.fixture(scope="module")
+def told_law() -> Any:
+    """A feedback law with a memory, trained to remember what it was told."""
+    names = ("learning_rate", "gain_learning_rate", "network_learning_rate")
+    changes = dict.fromkeys(names, 2e-2) | {"window": 8, "periods": 1, "half_lives": [8.0]}
+    trained = learner("context_feedback", Told(64, 8), 200, **changes)
+    finish(trained)
+    return trained
+
+
+def test_a_law_with_a_memory_keeps_what_it_was_told(told_law: Any) -> None:
+    """What a law that remembers nothing loses is the variance of the square."""
+    core = Told(64, 8)
+    core.reset(seed=1000)
+    blind = float(core.x.square().var())
+    assert mean_reward(told_law.policy(), core) > -0.3 * blind
+
+
+def test_a_law_with_a_memory_acts_as_it_was_trained(told_law: Any, tmp_path: Path) -> None:
+    """Its own memory agrees with that of the world it was trained in, and files keep it."""
+    policy = agents.load(agents.save(told_law.policy(), tmp_path))
+    world, law = told_law.core, told_law.law
+    seen, _ = world.reset(seed=3)
+    policy.reset(world.num_envs)
+    reference = {name: x.clone() for name, x in law.reference.items()}
+    law.settings = replace(law.settings, reference_rate=0.0)
+    for step in range(8):
+        raw = {"board": seen["board"][..., :2].detach()}
+        action = law.act(step, seen, torch.Generator())
+        torch.testing.assert_close(policy.act(raw)["board"], action["board"].detach())
+        seen = world.step(action).observations
+    assert all(torch.equal(x, reference[name]) for name, x in law.reference.items())
