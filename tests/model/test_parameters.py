@@ -73,6 +73,7 @@ ALLOWED: dict[tuple[str, str], str] = {
     ("tntp.py", "write_trips"): "entries a line of the published format",
     ("lifecycle.py", "_figure"): "scales of notable changes, as in the table of indicators",
     ("valuation.py", "_KEPT"): "size of a cache",
+    ("valuation.py", "GRAPH, PAIR, PLACE"): "bytes of memory",
     ("measures/flows.py", "SEARCHES"): "runs of the solver",
     ("measures/disturbance.py", "SIZE"): "step of finite differences",
     ("measures/scaling.py", "scaling_exponent"): "a 95 % interval",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
-from envs.city import welfare
+from envs.city import tree, valuation, welfare
 from envs.city.cities import synthetic_cities, with_parameters
 from envs.city.levers import LEVERS
 from envs.city.model import City
@@ -114,3 +116,23 @@ def test_a_present_value_is_the_discounted_sum_and_a_perpetuity(zero: City) -> N
         expected = sum(beta**t * x for t, x in enumerate(series))
         expected += beta**36 / (1 - beta) * sum(series[-12:]) / 12
         assert float(value) == pytest.approx(expected, rel=1e-9)
+
+
+def test_a_graph_that_is_too_large_is_recomputed_to_the_same_prices(
+    zero: City, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reference = welfare.reference(zero)
+    recomputed: list[int] = []
+
+    def counted(*arguments: Any, **options: Any) -> Any:
+        recomputed.append(1)
+        return checkpoint(*arguments, **options)
+
+    monkeypatch.setattr(valuation, "checkpoint", counted)
+    kept = costates(zero, reference, 24)
+    assert not recomputed
+    monkeypatch.setattr(valuation, "GRAPH", 0.0)
+    again = costates(zero, reference, 24)
+    assert len(recomputed) == 2
+    for (name, one), (_, other) in zip(tree.leaves(kept), tree.leaves(again), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-12, atol=0, msg=name)
