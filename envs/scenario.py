@@ -63,9 +63,11 @@ class Scenario:
             welfare of the whole.
         reach: share of each lever's range that an action of one spans.
         budget: how the treasury rations requests.
-        terminal: how stocks left at the end are valued against the twin's: "costates", their
-            shadow prices at the first year, paid as they build up; or "tail", twenty more
-            years of today's policy, simulated (slow, exact: for evaluation and the gate).
+        terminal: how learners are paid for stocks left at the end beyond the twin's: "costates", by
+            their shadow prices at the first year, as they build up; or "tail", by twenty more years
+            of today's policy, simulated: exact, what scores count, and several times slower.
+            Prices of the first year pay a fraction of what stocks come to be worth in a city that
+            has grown; learners that climb gradients earn more by "tail" (``docs/results.md``).
         information: what governors are told, from 1 (today's values) to 0 (a silo: published
             series in full delay and noise, of one's own block only; ``envs.city.information``).
         evasion: share of the calibrated evasion, mimicry and dodging that happens; 0 nobody cheats.

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 MARKS = ">="
+#: Longest name in a first column that is never folded.
+NAME = 40
 
 
 @dataclass(frozen=True)
@@ -15,7 +17,7 @@ class Sheet:
 
     Attributes:
         title, columns, rows: a column that starts with ">" holds numbers, set to the right; one
-            that starts with "=", and the first, is never folded.
+            that starts with "=" is never folded, nor is the first where its texts are short.
         notes: paragraphs below the table.
         code: the first column holds identifiers, which Markdown shows as code.
     """
@@ -49,7 +51,7 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def terminal(sheet: Sheet) -> Any:
-    """A sheet as a table of the terminal; long texts fold, numbers do not."""
+    """A sheet as a table of the terminal; long texts and long names fold, numbers do not."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
@@ -60,11 +62,12 @@ def terminal(sheet: Sheet) -> Any:
         padding=(0, 1, 0, 0),
         pad_edge=False,
     )
-    for column in sheet.columns:
+    short = all(len(row[0]) <= NAME for row in sheet.rows)
+    for number, column in enumerate(sheet.columns):
         shown.add_column(
             column.lstrip(MARKS),
             justify="right" if column.startswith(">") else "left",
-            no_wrap=column[:1] in MARKS or column == sheet.columns[0],
+            no_wrap=column[:1] in MARKS or (number == 0 and short),
             overflow="fold",
         )
     for row in sheet.rows:

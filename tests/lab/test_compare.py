@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy.stats
+from rich.console import Console
 
 import agents
 from experiments import cli, compare, config
@@ -25,6 +27,7 @@ from experiments.errors import InputError
 from experiments.evaluate import evaluate
 from experiments.runs import Run, read_json
 from experiments.settings import SELECTION_SEED
+from experiments.sheets import Sheet, terminal
 from experiments.statistics import interquartile_mean
 from experiments.train import held_out, train
 
@@ -283,3 +286,15 @@ def test_evaluation_keeps_off_the_cities_of_gate_tuning_and_choice(
     with pytest.raises(InputError, match="kept for"):
         config.load(quick(f"experiment.evaluation.first_seed={first}"))
     assert config.load(quick("experiment.evaluation.first_seed=40000000"))
+
+
+def test_long_names_leave_room_for_the_numbers() -> None:
+    """In a terminal of 120 columns, as in a Markdown table, every number is there in full."""
+    name = "feedback scenario.terminal=tail env_steps=38400 gain_learning_rate=0.01"
+    rows = [(name, *["+1.234 to +5.678"] * 5)]
+    sheet = Sheet("title", ("policy", *[f">{number}" for number in range(5)]), rows)
+    written = io.StringIO()
+    Console(width=120, file=written).print(terminal(sheet))
+    shown = written.getvalue()
+    assert shown.count("+1.234 to +5.678") == 5
+    assert "feedback" in shown
