@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Sequence
+from dataclasses import replace
+from textwrap import fill
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -34,7 +37,10 @@ AXES = {
 
 
 def chart(found: Comparison, curves: Sequence[Curve], title: str) -> bytes:
-    """A PNG of three panels, four where there are learning curves."""
+    """A PNG of three panels, four where there are learning curves; names as short as can be."""
+    short = brief([entry.name for entry in found.entries])
+    found = replace(found, entries=tuple(replace(e, name=short[e.name]) for e in found.entries))
+    curves = [replace(curve, name=short.get(curve.name, curve.name)) for curve in curves]
     rows = 2 if curves else 1
     entries = len(found.rows)
     size = (13.5 if curves else 16, rows * max(4.2, 0.42 * entries + 2.2))
@@ -52,6 +58,30 @@ def chart(found: Comparison, curves: Sequence[Curve], title: str) -> bytes:
         panel.spines[["top", "right"]].set_visible(False)
         panel.tick_params(labelsize=9)
     return png(figure)
+
+
+def brief(names: Sequence[str]) -> dict[str, str]:
+    """Names with no more of the settings that tell them apart than it takes to do so.
+
+    Args:
+        names: kinds of agents with settings behind them, ``feedback scenario.delay=0.5``.
+    """
+    words = {name: [_last(word) for word in re.split(r" (?=[\w.]+=)", name)] for name in names}
+
+    def lone(name: str, size: int) -> bool:
+        return sum(other[:size] == words[name][:size] for other in words.values()) == 1
+
+    short = {}
+    for name, all_words in words.items():
+        size = next((n for n in range(1, len(all_words)) if lone(name, n)), len(all_words))
+        short[name] = " ".join(all_words[:size])
+    return short
+
+
+def _last(word: str) -> str:
+    """A setting by the last part of its dotted key; other words as they are."""
+    key, sign, value = word.partition("=")
+    return f"{key.rsplit('.', 1)[-1]}={value}" if sign else word
 
 
 def png(figure: Figure) -> bytes:
@@ -159,7 +189,8 @@ def learning(panel: Axes, curves: Sequence[Curve], colours: dict[str, str]) -> N
     panel.set_ylabel(AXES[left], fontsize=9)
     if others:
         named = ", ".join(found.name for found in curves if found.value != left)
-        right.set_ylabel(f"{' or '.join(AXES[value] for value in others)} ({named})", fontsize=9)
+        label = f"{' or '.join(AXES[value] for value in others)} ({named})"
+        right.set_ylabel(fill(label, 60), fontsize=9)
         right.spines["top"].set_visible(False)
         right.tick_params(labelsize=9)
     panel.legend(handles=lines, fontsize=8, frameon=False)

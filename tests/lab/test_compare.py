@@ -17,7 +17,7 @@ from rich.console import Console
 import agents
 from experiments import cli, compare, config
 from experiments.compare import scores
-from experiments.compare.chart import chart
+from experiments.compare.chart import brief, chart
 from experiments.compare.comparison import BEST_RULE, RANDOM, STATUS_QUO, Comparison, Entry
 from experiments.compare.curves import curve
 from experiments.compare.html import page
@@ -298,3 +298,23 @@ def test_long_names_leave_room_for_the_numbers() -> None:
     shown = written.getvalue()
     assert shown.count("+1.234 to +5.678") == 5
     assert "feedback" in shown
+
+
+def test_names_in_pictures_say_no_more_than_tells_them_apart() -> None:
+    names = [
+        "best rule (uniform)",
+        "mappo",
+        "law a.end=tail rate=0.1",
+        "law rate=[1, 2] x=1",
+    ]
+    twins = ["law a.end=tail rate=0.2"]
+    found = brief([*names, *twins])
+    assert list(found) == [*names, *twins]
+    shown = [
+        names[0],
+        names[1],
+        "law end=tail rate=0.1",
+        "law rate=[1, 2]",
+        "law end=tail rate=0.2",
+    ]
+    assert list(found.values()) == shown
