@@ -84,7 +84,8 @@ class Traces:
             self.unrest = [observed.new_zeros(*observed.shape[:2], 1) for _ in self.keep]
         parts = [observed]
         for seen, done, unrest in zip(self.seen, self.done, self.unrest, strict=True):
-            restless = unrest.clamp_min(LEAST**2).sqrt() * (unrest > 0)  # no root of 0: its slope
+            # The slope of a root is not finite at 0, where every episode starts.
+            restless = unrest.clamp_min(LEAST**2).sqrt() * (unrest > 0)
             parts += [(observed - seen).clamp(-BOUND, BOUND), done, restless]
         return torch.cat(parts, -1)
 

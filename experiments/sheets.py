@@ -63,11 +63,11 @@ def terminal(sheet: Sheet) -> Any:
         pad_edge=False,
     )
     short = all(len(row[0]) <= NAME for row in sheet.rows)
-    for number, column in enumerate(sheet.columns):
+    for place, column in enumerate(sheet.columns):
         shown.add_column(
             column.lstrip(MARKS),
             justify="right" if column.startswith(">") else "left",
-            no_wrap=column[:1] in MARKS or (number == 0 and short),
+            no_wrap=column[:1] in MARKS or (place == 0 and short),
             overflow="fold",
         )
     for row in sheet.rows:

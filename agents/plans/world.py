@@ -21,7 +21,7 @@ from agents.plans.sweep import backward, forward
 from envs.city import tree, welfare
 from envs.city.levers import GOVERNORS, Policy, baseline_policy
 from envs.city.model import City, CityState, Flows
-from envs.city.valuation import discount_factor
+from envs.city.valuation import discount_factor, graph_bytes
 
 #: What a month is judged by: the welfare that rewards are made of, and equally distributed
 #: equivalent income over the first year's residents (driving the poor out is no gain).
@@ -29,8 +29,8 @@ MEASURES = ("total", "atkinson")
 #: Months between decisions; every segment is a multiple.
 DECISION = 3
 YEAR = 12
-#: Bytes that a segment's graph may take, and what a row and month takes for a pair of districts.
-GRAPH, PAIR, PLACE = 3e9, 450, 12000
+#: Bytes that a segment's graph may take.
+GRAPH = 3e9
 #: Rows that are scored at once.
 ROWS = 512
 
@@ -225,7 +225,7 @@ class World:
 
     def _segment_months(self, rows: int) -> int:
         """Months of a segment whose graph fits into memory."""
-        each = rows * self.city.districts * (self.city.districts * PAIR + PLACE)
+        each = graph_bytes(1, rows, self.city.districts)
         fits = [months for months in (self.months, YEAR, 6) if each * months <= GRAPH]
         return fits[0] if fits else DECISION
 

@@ -21,9 +21,11 @@ from envs.city.wiring import Supply
 
 MONTHS = 360
 _SEGMENT = 12
-#: Bytes that the graph of a present value may take, and what a row and month takes for a pair of
-#: districts and for a district (measured); larger graphs are recomputed year by year.
-GRAPH, PAIR, PLACE = 5e9, 450, 12_000
+#: Bytes that the graph of a present value may take; larger ones are recomputed year by year.
+GRAPH = 5e9
+#: Bytes that the graph of a row and month takes for a pair of districts, and for a district
+#: (measured).
+PAIR, PLACE = 450, 12_000
 
 #: Levers that are valued cell by cell, so that no cell is underpriced against another.
 CELLS: dict[str, tuple[str, ...]] = {
@@ -48,6 +50,11 @@ class PresentValue:
 def discount_factor(city: City) -> Tensor:
     """Monthly discount factor ``[b]``."""
     return torch.exp(-city.parameters.b.discount / 12)
+
+
+def graph_bytes(months: int, rows: int, districts: int) -> int:
+    """Memory that months of the city take to be differentiated, about."""
+    return months * rows * districts * (districts * PAIR + PLACE)
 
 
 def present_value(
@@ -90,8 +97,7 @@ def present_value(
     total_w = total_c = torch.zeros_like(state.treasury.debt)
     weight = torch.ones_like(beta)
     powers = beta ** torch.arange(_SEGMENT, dtype=beta.dtype, device=beta.device).unsqueeze(-1)
-    graph = months * rows * (PAIR * districts**2 + PLACE * districts)
-    recompute = torch.is_grad_enabled() and graph > GRAPH
+    recompute = torch.is_grad_enabled() and graph_bytes(months, rows, districts) > GRAPH
     for _ in range(months // _SEGMENT):
         if recompute:
             state, last, gains, costs = checkpoint(year, state, last, use_reentrant=False)

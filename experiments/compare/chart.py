@@ -22,6 +22,7 @@ from experiments.compare.comparison import (
     Entry,
 )
 from experiments.compare.curves import Curve
+from experiments.statistics import interquartile_mean
 
 #: Colours that colour-blind readers tell apart (Okabe and Ito 2008); references are grey.
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a5195", "#444444")
@@ -111,7 +112,7 @@ def _intervals(panel: Axes, found: Comparison, colours: dict[str, str]) -> None:
         colour = colours[row.entry.name]
         ends = scale * np.array([row.iqm.low, row.iqm.high])
         panel.plot(ends, [place, place], color=colour, linewidth=7, alpha=0.45)
-        cells = scale * row.entry.scores.mean(axis=1)
+        cells = scale * interquartile_mean(row.entry.scores, axis=1)
         if len(cells) > 1:
             panel.plot(cells, np.full(len(cells), place), "|", color=colour, markersize=9)
         panel.plot(scale * row.iqm.estimate, place, "o", color=colour, markersize=6)

@@ -13,6 +13,7 @@ from experiments.compare.chart import AXES, colours_of, dashed
 from experiments.compare.comparison import Comparison
 from experiments.compare.curves import Curve
 from experiments.compare.report import readings, sheets
+from experiments.statistics import interquartile_mean
 
 HERE = Path(__file__).resolve().parent
 
@@ -71,7 +72,7 @@ def _intervals(found: Comparison) -> Any:
         seeds = row.entry.seeds or ("",)
         if len(row.entry.scores) > 1:
             figure.add_scatter(
-                x=measure.scale * row.entry.scores.mean(axis=1),
+                x=measure.scale * interquartile_mean(row.entry.scores, axis=1),
                 y=[row.entry.name] * len(seeds),
                 mode="markers",
                 marker={"color": colours[row.entry.name], "symbol": "line-ns-open", "size": 12},

@@ -12,10 +12,12 @@ import torch
 
 import envs
 from agents import learners
+from agents.learners.context import Remembering
 from agents.learners.settings import NATIVE
 from agents.ppo import PPOLearner
 from agents.ppo_settings import PPOSettings
 from agents.schema import SettingsError, read
+from agents.segments import Segments
 from envs import ground
 from envs.city import valuation
 from envs.curriculum import Curriculum
@@ -56,6 +58,15 @@ def test_segments_go_on_through_the_cities_where_the_last_one_stopped() -> None:
     made.world.move = moves.append
     run(made, range(3))
     assert moves == [0, 2, 4]
+
+
+def test_a_world_that_remembers_goes_on_too() -> None:
+    core: Any = learner()[0].world
+    world = Remembering(core, (2.0,))
+    moves: list[int] = []
+    core.move = moves.append
+    Segments(0, 2, 2, 1, 3, Curriculum({})).meet(world, 2)
+    assert moves == [4]
 
 
 def test_switches_run_linearly_and_stay() -> None:
