@@ -39,9 +39,7 @@ AXES = {
 
 def chart(found: Comparison, curves: Sequence[Curve], title: str) -> bytes:
     """A PNG of three panels, four where there are learning curves; names as short as can be."""
-    short = brief([entry.name for entry in found.entries])
-    found = replace(found, entries=tuple(replace(e, name=short[e.name]) for e in found.entries))
-    curves = [replace(curve, name=short.get(curve.name, curve.name)) for curve in curves]
+    found, curves = shortened(found, curves)
     rows = 2 if curves else 1
     entries = len(found.rows)
     size = (13.5 if curves else 16, rows * max(4.2, 0.42 * entries + 2.2))
@@ -59,6 +57,14 @@ def chart(found: Comparison, curves: Sequence[Curve], title: str) -> bytes:
         panel.spines[["top", "right"]].set_visible(False)
         panel.tick_params(labelsize=9)
     return png(figure)
+
+
+def shortened(found: Comparison, curves: Sequence[Curve]) -> tuple[Comparison, list[Curve]]:
+    """The same with names as pictures have room for (`brief`)."""
+    short = brief([entry.name for entry in found.entries])
+    entries = tuple(replace(entry, name=short[entry.name]) for entry in found.entries)
+    named = [replace(curve, name=short.get(curve.name, curve.name)) for curve in curves]
+    return replace(found, entries=entries), named
 
 
 def brief(names: Sequence[str]) -> dict[str, str]:

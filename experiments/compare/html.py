@@ -9,7 +9,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from experiments.compare.chart import AXES, colours_of, dashed
+from experiments.compare.chart import AXES, colours_of, dashed, shortened
 from experiments.compare.comparison import Comparison
 from experiments.compare.curves import Curve
 from experiments.compare.report import readings, sheets
@@ -25,13 +25,14 @@ def page(found: Comparison, curves: Sequence[Curve], title: str, command: str = 
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(HERE), autoescape=True, undefined=jinja2.StrictUndefined
     )
+    drawn, curves = shortened(found, curves)
     figures = [
-        ("Interquartile mean with 95 % interval", _intervals(found)),
-        ("Performance profile", _profiles(found)),
-        ("Probability that the row beats the column", _improvements(found)),
+        ("Interquartile mean with 95 % interval", _intervals(drawn)),
+        ("Performance profile", _profiles(drawn)),
+        ("Probability that the row beats the column", _improvements(drawn)),
     ]
     if curves:
-        figures.append(("Learning curves", _learning(curves, colours_of(found))))
+        figures.append(("Learning curves", _learning(curves, colours_of(drawn))))
     return environment.get_template("page.html").render(
         title=title,
         command=command,
