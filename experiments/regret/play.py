@@ -19,6 +19,7 @@ import envs
 from agents.policy import Policy
 from envs.city.valuation import discount_factor
 from experiments.config import Config
+from experiments.errors import InputError
 from experiments.regret.entries import Entry
 from experiments.regret.oracle import Actions, Climb, best_plan
 
@@ -84,6 +85,9 @@ def flows(
 
     Args:
         tick: called after every step of a policy and every gradient step of the oracle.
+
+    Raises:
+        InputError: a break is so hard that cities run away beyond all numbers.
     """
     courses: dict[str, dict[str, Course]] = {}
     groups = _world(config, struck, CALM, 1).groups
@@ -96,7 +100,25 @@ def flows(
             if climb.iterations and entry is entries[0]:
                 courses.setdefault(ORACLE, {})[regime] = played.improve(climb)
     names = [*(entry.name for entry in entries), *([ORACLE] if climb.iterations else [])]
+    if problems := _runaways(courses, config.settings.experiment.evaluation.first_seed):
+        raise InputError(problems)
     return [Flow(name, courses[name]) for name in names]
+
+
+def _runaways(courses: Mapping[str, Mapping[str, Course]], first_seed: int) -> list[str]:
+    """Where welfare is no number, in words."""
+    found = []
+    for name, worlds in courses.items():
+        for regime, course in worlds.items():
+            lost = np.flatnonzero(~np.isfinite(course.earned).all(0))
+            if len(lost):
+                seeds = ", ".join(str(first_seed + city) for city in lost)
+                found.append(
+                    f"{name}, regime {regime}: cities of seed {seeds} run away beyond all numbers; "
+                    "expected a break that cities can survive: lower --strength or "
+                    "scenario.uncertainty"
+                )
+    return found
 
 
 def work(entries: Sequence[Entry], struck: Break, climb: Climb, months_per_step: int) -> int:

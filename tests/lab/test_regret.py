@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,8 @@ from typer.testing import CliRunner
 
 import agents
 from envs import stocks
+from envs.city.parameters import Parameters
+from envs.regime import BREAKS
 from experiments import config
 from experiments.cli import app
 from experiments.errors import InputError
@@ -144,6 +147,23 @@ def test_the_oracle_earns_more_than_the_frozen_policy_in_every_city() -> None:
     calm, broken = (frozen.courses[name] for name in (CALM, "needs"))
     assert np.array_equal(calm.flow[..., :2], broken.flow[..., :2])
     assert not np.array_equal(calm.flow[..., 2:], broken.flow[..., 2:])
+
+
+def test_cities_that_run_away_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A break that no city survives: interest is beyond all numbers."""
+    kind = BREAKS["evasion"]
+
+    def usury(p: Parameters, *_: object) -> dict[str, torch.Tensor]:
+        return {**p.values, "interest": torch.full_like(p.values["interest"], torch.inf)}
+
+    monkeypatch.setitem(BREAKS, "evasion", replace(kind, values=usury))
+    torch.set_num_threads(1)
+    world = ["districts=3", "scenario.horizon=36", "scenario.months_per_step=6"]
+    loaded = config.load(world).scored_on(10_000_000, 2)
+    struck = Break(("evasion",), 12, 1.0, 12)
+    entries, _, _ = gather(["pi"])
+    with pytest.raises(InputError, match="pi, regime evasion: cities of seed .*10000001 run away"):
+        flows(loaded, entries, struck, Climb(0), lambda: None)
 
 
 def test_the_picture_is_a_picture() -> None:
