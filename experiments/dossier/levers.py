@@ -12,6 +12,9 @@ from envs.city.levers import GOVERNED, LEVERS, Lever
 from envs.city.parameter_table import TABLE
 from experiments.dossier.content import LeverRow
 
+#: Change that is told, as a share of the lever's range; smaller ones are none to people.
+LEAST = 1e-3
+
 Setting = float | tuple[float, float, float]  # mean, or mean with the range it moves in
 
 TITLES = {
@@ -89,6 +92,8 @@ def _row(name: str, setting: Setting, currency: str, monthly_wage: float) -> Lev
     display = _display(lever, currency, monthly_wage)
     mean, low, high = setting if isinstance(setting, tuple) else (setting, None, None)
     part = name[len(lever.name) :]
+    if abs(mean - lever.default) < LEAST * (lever.high - lever.low):
+        mean = lever.default
 
     def shown(value: float | None) -> float | None:
         return None if value is None else value * display.factor

@@ -140,6 +140,14 @@ def test_levers_show_today_and_proposed_and_what_stays(page):
     assert "toll" not in stays.split(", ")
 
 
+def test_what_hardly_differs_from_today_is_as_today():
+    """A millionth of a subsidy is no proposal."""
+    proposed = {row.lever: row.proposed for row in ds.lever_rows({"subsidy": 1e-8}, "GBP", 2000.0)}
+    assert proposed["subsidy"] == 0.0
+    told = {row.lever: row.proposed for row in ds.lever_rows({"subsidy": 1e-5}, "GBP", 2000.0)}
+    assert told["subsidy"] > 0.0
+
+
 def test_lever_rows_read_the_lever_table():
     rows = {row.lever: row for row in ds.lever_rows({"fare": 0.003}, "GBP", 2000.0)}
     fare = rows["fare"]
