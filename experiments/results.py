@@ -28,8 +28,9 @@ from experiments.sheets import markdown
 from experiments.train import train
 
 Seeds = Annotated[int, Between(1, 1000)]
-Steps = Annotated[int, Between(0, 10_000)]
-#: Gradient steps of a clairvoyant in a rehearsal.
+MOST_STEPS = 10_000
+Steps = Annotated[int, Between(0, MOST_STEPS)]
+#: Gradient steps of planners who know more than policies, in a rehearsal.
 QUICK_STEPS = 2
 
 
@@ -41,6 +42,7 @@ class Baseline:
     common: tuple[str, ...]
     seeds: Seeds
     clairvoyant: Steps
+    informed: Steps
     runs: tuple[tuple[str, ...], ...]
     quick: tuple[str, ...]
     quick_agents: dict[str, tuple[str, ...]]
@@ -51,7 +53,8 @@ class Baseline:
 class Section:
     """One scenario of the page: its jobs, all checked, and the commands that run them.
 
-    clairvoyant: gradient steps of the row that knows the future; 0 leaves it out.
+    clairvoyant: gradient steps of the row that knows the future; informed: of each renewal of the
+    row that knows all but the future; 0 leaves a row out.
     """
 
     name: str
@@ -59,6 +62,7 @@ class Section:
     jobs: tuple[Config, ...]
     commands: tuple[str, ...]
     clairvoyant: int
+    informed: int
 
 
 def names() -> list[str]:
@@ -105,8 +109,9 @@ def section(
             problems += [f"{path.name}: {text}" for text in error.problems]
     if problems:
         raise InputError(list(dict.fromkeys(problems)))
-    steps = min(found.clairvoyant, QUICK_STEPS) if quick else found.clairvoyant
-    return Section(name, found.title, tuple(jobs), tuple(commands), steps)
+    most = QUICK_STEPS if quick else MOST_STEPS
+    clairvoyant, informed = (min(steps, most) for steps in (found.clairvoyant, found.informed))
+    return Section(name, found.title, tuple(jobs), tuple(commands), clairvoyant, informed)
 
 
 def work(sections: Sequence[Section], command: Sequence[str], told: Callable[[str], None]) -> None:
@@ -144,7 +149,8 @@ def write(sections: Sequence[Section], page: Path, command: str) -> Path:
 def _compared(part: Section, page: Path) -> list[str]:
     """Markdown of one section; writes its picture."""
     folders = [str(run_of(job).folder) for job in part.jobs]
-    plan = compare.Plan(compare.collect(folders), clairvoyant=part.clairvoyant)
+    groups = compare.collect(folders)
+    plan = compare.Plan(groups, clairvoyant=part.clairvoyant, informed=part.informed)
     found = compare.score(plan, lambda: None)
     picture = page.parent / "images" / f"results-{part.name}.png"
     compare.draw(found, plan.collection.groups, picture, None)

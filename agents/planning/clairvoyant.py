@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from agents.planning.ascent import ascend
+from agents.planning.ascent import highest
 
 #: Of Adam, in units of a lever's range: at the start, and where it falls to.
 RATE, RATE_END = 0.05, 0.005
@@ -36,38 +36,24 @@ def climb(
         monthly_discount: of welfare.
         tick: called after every step of all rows.
     """
-    plan = {name: x.detach().clone().requires_grad_() for name, x in start.items()}
-    best = {name: x.detach().clone() for name, x in start.items()}
-    optimiser = torch.optim.Adam(plan.values(), lr=RATE)
-    most = torch.full((env.num_envs,), -torch.inf, dtype=env.dtype, device=env.device)
-    for number in range(iterations + 1):
-        value = _value(env, seed, plan, monthly_discount, tick)
-        better = value.detach() > most
-        most = torch.where(better, value.detach(), most)
-        best = {
-            name: torch.where(better[:, None, None], x.detach(), best[name])
-            for name, x in plan.items()
-        }
-        if number == iterations:
-            break
-        for group in optimiser.param_groups:
-            group["lr"] = RATE + (RATE_END - RATE) * number / iterations
-        ascend(optimiser, plan, value)
-    return best
+
+    def value(plan: Mapping[str, Tensor]) -> Tensor:
+        env.reset(seed=seed)
+        return welfare_of(env, plan, monthly_discount, tick)
+
+    return highest(start, value, iterations, RATE, RATE_END)
 
 
-def _value(
-    env: Any,
-    seed: int,
-    plan: Mapping[str, Tensor],
-    monthly_discount: float,
-    tick: Callable[[], None],
+def welfare_of(
+    env: Any, plan: Mapping[str, Tensor], monthly_discount: float, tick: Callable[[], None]
 ) -> Tensor:
-    """Discounted welfare of every row over the episode and after it ``[B]``, months of income."""
+    """Discounted welfare of every row, months of income, under a plan from now on ``[B]``.
+
+    With what stocks are worth at the end of the episode, where the plan goes on until then.
+    """
     step = unwrap(type(env).step)  # environments may step without gradients
-    env.reset(seed=seed)
     total = torch.zeros(env.num_envs, dtype=env.dtype, device=env.device)
-    for number in range(env.steps_per_episode):
+    for number in range(len(next(iter(plan.values())))):
         found = step(env, {name: x[number] for name, x in plan.items()}).info["welfare"]
         weight = monthly_discount ** (number * env.months_per_step)
         total = total + weight * (found["overall"] + found["terminal"])

@@ -41,6 +41,15 @@ def compare(
             help="Also plan for each held-out city with its future known, in N gradient steps.",
         ),
     ] = 0,
+    informed: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=10_000,
+            metavar="N",
+            help="Also plan anew each year with each city known but not its future, in N steps.",
+        ),
+    ] = 0,
     plot: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a picture to FILE (PNG).")
     ] = None,
@@ -55,7 +64,8 @@ def compare(
     rule (chosen on other cities) are always there. A run's own evaluation is used where it was
     made by this code on the same cities; others are played again. With --score reward, all is by
     the agents' own reward, which runs of one world share. With --clairvoyant 60, a second table
-    says how much of what is earned by knowing the future a policy earns without it.
+    says how much of what is earned by knowing the future a policy earns without it; with
+    --informed 10, how much of it one would who knows the city and its present.
 
     Example: polislab compare 'runs/train/*/seed-*' --plot compare.png --html compare.html
     """
@@ -72,7 +82,7 @@ def compare(
     check_files(plot=plot, html=html)
     torch.set_num_threads(1)
     groups = lab.collect(runs, scenario, cities, first_seed, mix, measure_of(score))
-    plan = lab.Plan(groups, fresh, clairvoyant)
+    plan = lab.Plan(groups, fresh, clairvoyant, informed)
     with progress("scoring", plan.episodes, "episodes") as tick:
         found = lab.score(plan, tick)
     complain(found.warnings, "warning")

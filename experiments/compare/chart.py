@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from experiments.compare.comparison import (
     BEST_RULE,
     CLAIRVOYANT,
+    INFORMED,
     RANDOM,
     STATUS_QUO,
     Comparison,
@@ -26,7 +27,13 @@ from experiments.statistics import interquartile_mean
 
 #: Colours that colour-blind readers tell apart (Okabe and Ito 2008); references are grey.
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a5195", "#444444")
-GREYS = {STATUS_QUO: "#9aa0a6", RANDOM: "#c3b091", BEST_RULE: "#5f6368", CLAIRVOYANT: "#b8860b"}
+GREYS = {
+    STATUS_QUO: "#9aa0a6",
+    RANDOM: "#c3b091",
+    BEST_RULE: "#5f6368",
+    CLAIRVOYANT: "#b8860b",
+    INFORMED: "#8d6e63",
+}
 AXES = {
     "env_steps": "city steps",
     "iteration": "gradient steps",

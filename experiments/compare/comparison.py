@@ -27,7 +27,7 @@ from experiments.statistics import (
 
 Floats = NDArray[np.float64]
 STATUS_QUO, RANDOM, BEST_RULE = "status_quo", "random", "best rule"
-CLAIRVOYANT = "clairvoyant"
+CLAIRVOYANT, INFORMED = "clairvoyant", "informed"
 THRESHOLDS = 301
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from experiments.compare.comparison import (
     BEST_RULE,
     CLAIRVOYANT,
+    INFORMED,
     Comparison,
     Entry,
     interval_content,
@@ -35,8 +36,11 @@ INTERVALS = 3.0
 
 @dataclass(frozen=True)
 class Earned:
-    """What one entry earns. over: its mean above the plan made in advance, paired city by city, a
-    share of baseline income; share: of the gap, 1 all of it."""
+    """What one entry earns, the informed planner among them.
+
+    over: its mean above the plan made in advance, paired city by city, a share of baseline income;
+    share: of the gap, 1 all of it.
+    """
 
     name: str
     over: Interval
@@ -48,7 +52,8 @@ class Gap:
     """The gap of one world.
 
     base: name of the best plan made in advance, the best rule where none is compared. size: mean
-    over cities and its 95 % interval, a share of baseline income. earned: the best first.
+    over cities and its 95 % interval, a share of baseline income. earned: the best first, of all
+    that are no plans made in advance.
     """
 
     world: str
@@ -101,7 +106,8 @@ def _gap(found: Comparison, known: Entry) -> Gap:
     base = max(blind, key=lambda entry: float(interquartile_mean(entry.scores)))
     floor = base.scores.mean(0, keepdims=True)
     size = student_test(known.scores - floor, _generator(), pooled_mean).interval
-    earned = [_earned(entry, known, floor) for entry in here if not entry.role and not entry.blind]
+    judged = [e for e in here if e.role == INFORMED or not (e.role or e.blind)]
+    earned = [_earned(entry, known, floor) for entry in judged]
     earned.sort(key=lambda row: -row.over.estimate)
     return Gap(known.world, base.name, size, tuple(earned))
 

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from experiments.compare.comparison import BEST_RULE, CLAIRVOYANT, Comparison, Row
+from experiments.compare.comparison import BEST_RULE, CLAIRVOYANT, INFORMED, Comparison, Row
 from experiments.compare.gap import INTERVALS, Gap, gaps
 from experiments.compare.measure import Measure
 from experiments.sheets import Sheet
 from experiments.statistics import Interval
+
+#: What the informed row is.
+INFORMED_NOTE = (
+    "The informed planner knows each city as it is, of its future only what is to be expected, and "
+    "plans anew every year: what it misses of the gap no observation can give."
+)
 
 
 def sheets(found: Comparison) -> list[Sheet]:
@@ -111,6 +117,7 @@ def _gap(gap: Gap, measure: Measure) -> Sheet:
         "made in advance (the best rule where no plan is compared). The clairvoyant is a plan for "
         "each held-out city, climbed through its own future from what the best policy does there; "
         "longer searches find more, so that shares above zero are upper bounds.",
+        *([INFORMED_NOTE] if any(row.name.startswith(INFORMED) for row in gap.earned) else ()),
     )
     title = "Share of the clairvoyant gap" + (f", world {gap.world}" if gap.world else "")
     return Sheet(title, columns, [whole, *rows], notes)

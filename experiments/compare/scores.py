@@ -14,17 +14,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 import agents
+from agents.planning.informed import steps_lived
 from agents.planning.settings import SEARCHES
 from agents.policy import Policy
-from experiments.compare.clairvoyant import clairvoyant
 from experiments.compare.comparison import (
     BEST_RULE,
     CLAIRVOYANT,
+    INFORMED,
     RANDOM,
     STATUS_QUO,
     Comparison,
     Entry,
 )
+from experiments.compare.foreknowledge import clairvoyant, informed
 from experiments.compare.groups import Collection, Group, Member, world
 from experiments.compare.measure import Measure
 from experiments.config import Config
@@ -48,22 +50,37 @@ class Plan:
     """What is compared, and how often a policy must be played for it.
 
     fresh: no stored evaluation is used. clairvoyant: gradient steps of a plan for each held-out
-    city that knows its future; 0 leaves that row out.
+    city that knows its future; informed: of each renewal of plans that know all but the future; 0
+    leaves a row out.
 
     Raises:
-        InputError: a clairvoyant where its plans are made for another measure.
+        InputError: rows that know more where their plans are made for another measure, or where
+            they would know of a regime change.
     """
 
     collection: Collection
     fresh: bool = False
     clairvoyant: int = 0
+    informed: int = 0
 
     def __post_init__(self) -> None:
-        if self.clairvoyant and not self.measure.climbed:
-            raise InputError(
-                "--clairvoyant plans for welfare: leave out either it or --score "
-                f"{self.measure.name}"
+        asked = {"--clairvoyant": self.clairvoyant, "--informed": self.informed}
+        problems = [
+            f"{option} plans for welfare: leave out either it or --score {self.measure.name}"
+            for option, steps in asked.items()
+            if steps and not self.measure.climbed
+        ]
+        broken = {group.config.settings.scenario.get("regime", "none") for group in self.groups}
+        if self.informed and broken != {"none"}:
+            problems.append(
+                "--informed would know of the break: expected runs with scenario.regime=none"
             )
+        if problems:
+            raise InputError(problems)
+
+    @property
+    def groups(self) -> Sequence[Group]:
+        return self.collection.groups
 
     @property
     def measure(self) -> Measure:
@@ -73,7 +90,7 @@ class Plan:
     def worlds(self) -> list[tuple[dict[str, Any], list[Group]]]:
         """Different worlds with their groups."""
         found: list[tuple[dict[str, Any], list[Group]]] = []
-        for group in self.collection.groups:
+        for group in self.groups:
             mine = world(group.config, self.measure)
             held = next((groups for known, groups in found if known == mine), None)
             if held is None:
@@ -83,17 +100,27 @@ class Plan:
         return found
 
     @property
+    def knowing(self) -> list[str]:
+        """Roles of the rows that know more than policies."""
+        asked = {CLAIRVOYANT: self.clairvoyant, INFORMED: self.informed}
+        return [role for role, steps in asked.items() if steps]
+
+    @property
     def episodes(self) -> int:
         """Policies to play: rules on two sets of cities for each world, and runs without scores."""
         rules = len(self.worlds) * (len(CANDIDATES) + 3)
         played = [
             member
-            for group in self.collection.groups
+            for group in self.groups
             for member in runs_of(group)
             if self.fresh or stored(member, self.measure) is None
         ]
-        climbs = len(self.worlds) * (self.clairvoyant + 2) if self.clairvoyant else 0
-        return rules + len(played) + climbs
+        climbs = self.clairvoyant + 2 if self.clairvoyant else 0
+        if self.informed:
+            scenario = self.groups[0].config.settings.scenario
+            steps = scenario["horizon"] // scenario["months_per_step"]
+            climbs += steps_lived(steps, self.informed) // steps + 1
+        return rules + len(played) + len(self.worlds) * climbs
 
 
 def score(plan: Plan, tick: Callable[[], None]) -> Comparison:
@@ -115,9 +142,8 @@ def score(plan: Plan, tick: Callable[[], None]) -> Comparison:
         learnt = [_learnt(group, label, env, plan, tick) for group in groups]
         entries += learnt
         entries += _references(groups[0].config, label, env, plan.measure, tick)
-        if plan.clairvoyant:
-            best = max(zip(learnt, groups, strict=True), key=lambda pair: _middle(pair[0]))[1]
-            entries.append(_clairvoyant(best, label, env, plan, tick))
+        best = max(zip(learnt, groups, strict=True), key=lambda pair: _middle(pair[0]))[1]
+        entries += [_knowing(role, best, label, env, plan, tick) for role in plan.knowing]
     return Comparison(tuple(entries), tuple(worlds), plan.collection.warnings, plan.measure)
 
 
@@ -193,8 +219,10 @@ def _references(
     ]
 
 
-def _clairvoyant(guide: Group, label: str, env: Any, plan: Plan, tick: Callable[[], None]) -> Entry:
-    """Plans that know the future, found from what the first run of a group does."""
+def _knowing(
+    role: str, guide: Group, label: str, env: Any, plan: Plan, tick: Callable[[], None]
+) -> Entry:
+    """Plans that know more than policies, found from what the first run of a group does."""
     known = guide.config
     first, steps = known.settings.experiment.evaluation.first_seed, itertools.count(1)
 
@@ -202,9 +230,13 @@ def _clairvoyant(guide: Group, label: str, env: Any, plan: Plan, tick: Callable[
         if next(steps) % env.steps_per_episode == 0:
             tick()
 
-    script = clairvoyant(env, first, _policy(guide.members[0], env), plan.clairvoyant, step)
-    scores = _play(known, env, {CLAIRVOYANT: script}, plan.measure, tick)
-    return Entry(_titled(CLAIRVOYANT, label), label, scores, role=CLAIRVOYANT)
+    policy = _policy(guide.members[0], env)
+    if role == CLAIRVOYANT:
+        script = clairvoyant(env, first, policy, plan.clairvoyant, step)
+    else:
+        script = informed(env, held_out(known), first, policy, plan.informed, step)
+    scores = _play(known, env, {role: script}, plan.measure, tick)
+    return Entry(_titled(role, label), label, scores, role=role)
 
 
 def _middle(entry: Entry) -> float:

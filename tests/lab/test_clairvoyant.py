@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +13,13 @@ import torch
 from torch import Tensor
 
 from agents.planning.clairvoyant import climb
+from agents.planning.informed import EVERY, follow, steps_lived
 from envs.groups import StepResult
 from experiments import compare, config
 from experiments.compare.comparison import (
     BEST_RULE,
     CLAIRVOYANT,
+    INFORMED,
     RANDOM,
     STATUS_QUO,
     Comparison,
@@ -63,6 +66,58 @@ def test_a_row_keeps_its_best_plan_and_none_is_worse_than_the_start() -> None:
         torch.testing.assert_close(kept, start["board"], atol=1e-6, rtol=0)
 
 
+class Drifting(Toy):
+    """Welfare is highest where the lever meets the level of the row, which drifts by its shocks.
+
+    What is to be expected of a level is that it stays as it is.
+    """
+
+    @property
+    def weather(self) -> Tensor:
+        return self.x
+
+    def first(self) -> Tensor:
+        self.calm = False
+        return 0.3 * self.noise[:, -1]
+
+    def live(self, actions: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        self.earned = -(actions["board"][:, 0, 0] - self.x).square()
+        if not self.calm:
+            self.x = self.x + 0.1 * self.shock()
+        return {"board": torch.zeros(self.num_envs, 1)}, self.nothing()
+
+    def step(self, actions: Mapping[str, Tensor]) -> StepResult:
+        found = super().step(actions)
+        left = torch.zeros_like(self.earned)
+        found.info["welfare"] = {"overall": self.earned, "terminal": left}
+        return found
+
+    def moment(self) -> tuple[int, Tensor]:
+        return self.clock, self.x
+
+    def go_back(self, moment: tuple[int, Tensor]) -> None:
+        self.clock, self.x = moment
+
+    def expect(self, weather: Tensor) -> None:
+        self.calm, self.x = True, weather
+
+
+def test_who_is_informed_knows_the_present_and_expects_it_to_stay() -> None:
+    """Levers are the level of each row when plans were last made, whatever it drifts to."""
+    steps, rows = 10, 5
+    env, model, ticks = Drifting(rows, steps), Drifting(rows, steps), []
+    start = {"board": torch.zeros(steps, rows, 1, 1)}
+    plan = follow(env, model, 7, start, 150, 0.99, lambda: ticks.append(1))["board"][..., 0, 0]
+    env.reset(seed=7)
+    levels = []
+    for _ in range(steps):
+        levels.append(env.x)
+        env.step({"board": torch.zeros(rows, 1, 1)})
+    known = torch.stack([levels[step - step % EVERY] for step in range(steps)])
+    torch.testing.assert_close(plan, known.clamp(-1, 1), atol=5e-3, rtol=0)
+    assert len(ticks) == steps_lived(steps, 150)
+
+
 def made(seeds: int = 6, cities: int = 20, blind: bool = True) -> Comparison:
     """A learner that earns half of a gap of .02 over a plan made in advance."""
     rng = np.random.default_rng(0)
@@ -102,6 +157,20 @@ def test_share_of_the_gap_is_paired_with_the_best_plan() -> None:
     assert any("bears the claim that" in line for line in readings(found))
 
 
+def test_the_informed_planner_has_a_share_of_the_gap() -> None:
+    found = made()
+    halfway = found.entries[1].scores[:1] + 0.5 * (
+        found.entries[-1].scores - found.entries[1].scores[:1]
+    )
+    (gap,) = gaps(
+        replace(found, entries=(*found.entries, Entry("informed", "", halfway, role=INFORMED)))
+    )
+    assert {row.name for row in gap.earned} == {"learner", "informed"}
+    share = next(row.share for row in gap.earned if row.name == "informed")
+    assert share.estimate == pytest.approx(0.5)
+    assert share.low == pytest.approx(share.high)
+
+
 def test_without_a_plan_the_gap_starts_at_the_best_rule() -> None:
     (gap,) = gaps(made(blind=False))
     assert gap.base == "best rule (pi)"
@@ -116,9 +185,13 @@ def test_a_comparison_takes_its_clairvoyant_along(
     monkeypatch.undo()
     train(config.load([*world, *words, "scenario=city_v0", "agent=pi"]), [])
     ticks: list[int] = []
-    plan = compare.Plan(compare.collect([str(tmp_path / "runs" / "*" / "*")]), clairvoyant=4)
+    runs = compare.collect([str(tmp_path / "runs" / "*" / "*")])
+    plan = compare.Plan(runs, clairvoyant=4, informed=2)
     found = compare.score(plan, lambda: ticks.append(1))
     assert len(ticks) == plan.episodes
     scores = {entry.role or entry.name: entry.scores[0] for entry in found.entries}
     assert (scores[CLAIRVOYANT] >= scores["pi"]).all()
     assert scores[CLAIRVOYANT].mean() > scores["pi"].mean()
+    assert scores["pi"].mean() < scores[INFORMED].mean()
+    (gap,) = gaps(found)
+    assert "informed" in {row.name for row in gap.earned}

@@ -162,7 +162,7 @@ def test_cities_that_run_away_are_named(monkeypatch: pytest.MonkeyPatch) -> None
     loaded = config.load(world).scored_on(10_000_000, 2)
     struck = Break(("evasion",), 12, 1.0, 12)
     entries, _, _ = gather(["pi"])
-    with pytest.raises(InputError, match="pi, regime evasion: cities of seed .*10000001 run away"):
+    with pytest.raises(InputError, match=r"pi, regime evasion: cities of seed .*10000001 run away"):
         flows(loaded, entries, struck, Climb(0), lambda: None)
 
 

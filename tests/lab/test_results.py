@@ -15,6 +15,7 @@ title: A world of one signal
 common: [scenario.id=fake_v0, scenario.horizon=15, experiment=quick, experiment.name=baseline]
 seeds: 5
 clairvoyant: 0
+informed: 0
 runs: [[agent=ppo, agent.epochs=2], [agent=pi]]
 quick: [experiment.evaluation.cities=3]
 quick_agents: {ppo: [agent.num_envs=4, agent.env_steps=20, agent.rollouts_per_segment=1]}

@@ -1,4 +1,4 @@
-"""The clairvoyant of a comparison: a plan for each held-out city, made knowing what will happen."""
+"""Rows of a comparison that know more than a policy can: each held-out city, or its future too."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from agents.planning.clairvoyant import climb
+from agents.planning.informed import follow
 from agents.policy import Policy
 from experiments.evaluate import MONTHLY_DISCOUNT
 
@@ -40,13 +41,32 @@ def clairvoyant(
         env: whose rows are the held-out cities. seed: of its first row. guide: a policy.
         iterations: gradient steps. tick: called after every step of all rows.
     """
-    start = _written_down(env, seed, guide)
+    start = _written_down(env, env.reset(seed=seed)[0], guide)
     return Script(climb(env, seed, start, iterations, MONTHLY_DISCOUNT, tick))
 
 
-def _written_down(env: Any, seed: int, policy: Policy) -> dict[str, Tensor]:
-    """What a policy does in one episode: group -> ``[T, B, n, A]``."""
-    observations, _ = env.reset(seed=seed)
+def informed(
+    env: Any, model: Any, seed: int, guide: Policy, iterations: int, tick: Callable[[], None]
+) -> Script:
+    """What plans do that know each row and its present, but of its future what is to be expected.
+
+    The first plan climbs from what a policy does in the future that is expected at the start.
+
+    Args:
+        env, model: two environments whose rows are the held-out cities. seed: of the first row.
+        guide: a policy. iterations: gradient steps of each renewal.
+        tick: called after every step of all rows of either environment.
+    """
+    seen, _ = model.reset(seed=seed)
+    model.expect(model.weather)
+    start = _written_down(model, seen, guide)
+    return Script(follow(env, model, seed, start, iterations, MONTHLY_DISCOUNT, tick))
+
+
+def _written_down(
+    env: Any, observations: Mapping[str, Tensor], policy: Policy
+) -> dict[str, Tensor]:
+    """What a policy does in the episode that has begun: group -> ``[T, B, n, A]``."""
     policy.reset(env.num_envs)
     steps: list[dict[str, Tensor]] = []
     with torch.no_grad():
