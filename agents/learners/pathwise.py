@@ -174,8 +174,6 @@ class _Window:
         """One step; what is returned has no graph."""
         learner = self.learner
         actions = learner.law.act(step, self.observations, self.generator)
-        if learner.settings.max_pull is not None:
-            _bound_pulls(actions, learner.settings.max_pull)
         result: StepResult = learner._step(learner.core, actions)
         self.rewards.append(torch.cat(list(result.rewards.values()), 1).mean(1))
         self.observations, self.state = dict(result.observations), result.info["state"]
@@ -201,24 +199,6 @@ class _Window:
         if self.learner.value is not None:
             total = total + weight * self.alive() * self.learner.value(self.features[-1])
         return total
-
-
-def _bound_pulls(actions: Mapping[str, Tensor], most: float) -> None:
-    """Have no row pull harder at the levers of a step than ``most`` times the median row does.
-
-    One row that is about to run away has slopes that outweigh all others together, and every step
-    back in time through a feedback law makes them larger.
-    """
-
-    def bounded(gradient: Tensor) -> Tensor:
-        sizes = gradient.flatten(1).norm(dim=1)
-        share: Tensor = (most * sizes.median() / sizes.clamp_min(1e-30)).clamp_max(1.0)
-        kept: Tensor = gradient * share.reshape(-1, 1, 1)
-        return kept
-
-    for action in actions.values():
-        if action.requires_grad:
-            action.register_hook(bounded)  # type: ignore[no-untyped-call]
 
 
 def _law(settings: Pathwise, core: Core, start: torch.Generator) -> Law:

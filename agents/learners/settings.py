@@ -94,7 +94,6 @@ class Pathwise(Experience):
     learning_rate: Rate
     learning_rate_end: Rate
     max_gradient: Annotated[float, Between(0.001, 1000.0)]
-    max_pull: Annotated[float, Between(0.1, 1000.0)] | None
     value_hidden: tuple[Width, ...]
     value_learning_rate: Rate
     value_epochs: Annotated[int, Between(1, 1000)]

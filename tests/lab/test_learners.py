@@ -385,26 +385,6 @@ def test_windows_cut_the_graph_but_a_value_carries_the_rest() -> None:
     assert float(trained.policy().weights()["board.plan"]) > 0.5
 
 
-@pytest.mark.parametrize(("most", "settled"), [(None, -0.5), (2.0, 0.5)])
-def test_one_loud_city_does_not_outvote_the_others(most: float | None, settled: float) -> None:
-    """One row in eight that wants the opposite a thousand times as much."""
-
-    class Loud(Toy):
-        def first(self) -> torch.Tensor:
-            return torch.zeros(self.num_envs)
-
-        def live(self, actions: Any) -> Any:
-            first = torch.arange(self.num_envs) == 0
-            wanted = torch.where(first, -0.5, 0.5)
-            weight = torch.where(first, 1000.0, 1.0)
-            missed = actions["board"][:, 0, 0] - wanted
-            return {"board": -(weight * missed.square()).unsqueeze(-1)}, self.nothing()
-
-    trained = learner("feedback", Loud(8, 4), 100, periods=1, learning_rate=0.05, max_pull=most)
-    finish(trained)
-    assert float(trained.policy().weights()["board.plan"]) == pytest.approx(settled, abs=0.05)
-
-
 def test_worlds_whose_rows_end_apart_are_refused() -> None:
     core = FakeCore(num_envs=4, horizon=15, stagger=True)
     with pytest.raises(ValueError, match="end together after 5 steps"):
