@@ -213,19 +213,34 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """
     monkeypatch.setenv("RAY_AUTH_MODE", "token")
     monkeypatch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    folder = tempfile.mkdtemp(prefix="ray-")  # sockets need a path shorter than a test's folder
+    for attempt in range(3):  # Ray waits half a minute for its node: too short on a busy machine
+        head, port, said = _ray_head(Path(folder) / str(attempt), tmp_path)
+        if port:
+            break
+        _stop(head)
+    else:
+        pytest.fail(said)
+    try:
+        yield f"127.0.0.1:{port}"
+    finally:
+        _stop(head)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _ray_head(folder: Path, cwd: Path) -> tuple[subprocess.Popen[str], int, str]:
+    """A head of Ray with its port, 0 where it did not start, and what it said."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    folder = tempfile.mkdtemp(prefix="ray-")  # sockets need a path shorter than a test's folder
     program = str(Path(sys.executable).with_name("ray"))
     words = [program, "start", "--head", "--block", "--num-cpus=2", f"--port={port}"]
     words += ["--node-ip-address=127.0.0.1", "--include-dashboard=false", "--disable-usage-stats"]
     words += ["--object-store-memory=100000000", f"--temp-dir={folder}"]
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "RAY_USAGE_STATS_ENABLED": "0"}
     head = subprocess.Popen(
         words,
-        cwd=tmp_path,
-        env=environment,
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY), "RAY_USAGE_STATS_ENABLED": "0"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -236,18 +251,17 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     for line in head.stdout:
         seen.append(line)
         if "Ray runtime started" in line:
-            break
-    else:
-        pytest.fail("".join(seen))
-    try:
-        yield f"127.0.0.1:{port}"
-    finally:
-        head.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            head.wait(20)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(head.pid, signal.SIGKILL)
-        shutil.rmtree(folder, ignore_errors=True)
+            return head, port, "".join(seen)
+    return head, 0, "".join(seen)
+
+
+def _stop(head: subprocess.Popen[str]) -> None:
+    """Stop a head with all that it started."""
+    head.terminate()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        head.wait(20)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(head.pid, signal.SIGKILL)
 
 
 def test_a_sweep_runs_on_a_ray_cluster_of_two_workers(
