@@ -28,8 +28,7 @@ from experiments.sheets import markdown
 from experiments.train import train
 
 Seeds = Annotated[int, Between(1, 1000)]
-MOST_STEPS = 10_000
-Steps = Annotated[int, Between(0, MOST_STEPS)]
+Steps = Annotated[int, Between(0, 10_000)]
 #: Gradient steps of planners who know more than policies, in a rehearsal.
 QUICK_STEPS = 2
 
@@ -109,8 +108,9 @@ def section(
             problems += [f"{path.name}: {text}" for text in error.problems]
     if problems:
         raise InputError(list(dict.fromkeys(problems)))
-    most = QUICK_STEPS if quick else MOST_STEPS
-    clairvoyant, informed = (min(steps, most) for steps in (found.clairvoyant, found.informed))
+    clairvoyant, informed = found.clairvoyant, found.informed
+    if quick:
+        clairvoyant, informed = min(clairvoyant, QUICK_STEPS), min(informed, QUICK_STEPS)
     return Section(name, found.title, tuple(jobs), tuple(commands), clairvoyant, informed)
 
 

@@ -39,12 +39,13 @@ class Earned:
     """What one entry earns, the informed planner among them.
 
     over: its mean above the plan made in advance, paired city by city, a share of baseline income;
-    share: of the gap, 1 all of it.
+    share: of the gap, 1 all of it. role: of a reference row.
     """
 
     name: str
     over: Interval
     share: Interval
+    role: str = ""
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,9 @@ def _earned(entry: Entry, known: Entry, floor: Floats) -> Earned:
     )
     low, high = np.quantile(above / below, [0.025, 0.975])
     share = Interval(float(over.mean() / gap.mean()), float(low), float(high))
-    return Earned(entry.name, student_test(over, _generator(), pooled_mean).interval, share)
+    return Earned(
+        entry.name, student_test(over, _generator(), pooled_mean).interval, share, entry.role
+    )
 
 
 def _generator() -> np.random.Generator:

@@ -13,7 +13,7 @@ from experiments.statistics import Interval
 #: What the informed row is.
 INFORMED_NOTE = (
     "The informed planner knows each city as it is, of its future only what is to be expected, and "
-    "plans anew every year: what it misses of the gap no observation can give."
+    "plans anew every year: what it misses of the gap is worth of foresight or of a longer search."
 )
 
 
@@ -117,7 +117,7 @@ def _gap(gap: Gap, measure: Measure) -> Sheet:
         "made in advance (the best rule where no plan is compared). The clairvoyant is a plan for "
         "each held-out city, climbed through its own future from what the best policy does there; "
         "longer searches find more, so that shares above zero are upper bounds.",
-        *([INFORMED_NOTE] if any(row.name.startswith(INFORMED) for row in gap.earned) else ()),
+        *([INFORMED_NOTE] if any(row.role == INFORMED for row in gap.earned) else ()),
     )
     title = "Share of the clairvoyant gap" + (f", world {gap.world}" if gap.world else "")
     return Sheet(title, columns, [whole, *rows], notes)

@@ -115,12 +115,10 @@ class Plan:
             for member in runs_of(group)
             if self.fresh or stored(member, self.measure) is None
         ]
-        climbs = self.clairvoyant + 2 if self.clairvoyant else 0
+        climbs = len(self.worlds) * (self.clairvoyant + 2) if self.clairvoyant else 0
         if self.informed:
-            scenario = self.groups[0].config.settings.scenario
-            steps = scenario["horizon"] // scenario["months_per_step"]
-            climbs += steps_lived(steps, self.informed) // steps + 1
-        return rules + len(played) + len(self.worlds) * climbs
+            climbs += sum(_renewals(groups[0].config, self.informed) for _, groups in self.worlds)
+        return rules + len(played) + climbs
 
 
 def score(plan: Plan, tick: Callable[[], None]) -> Comparison:
@@ -131,7 +129,8 @@ def score(plan: Plan, tick: Callable[[], None]) -> Comparison:
         tick: called after each episode.
 
     Raises:
-        InputError: a run whose policy does not fit its scenario.
+        InputError: a run whose policy does not fit its scenario; an informed planner asked for in
+            one that cannot be foreseen.
     """
     entries, worlds = [], []
     many = len(plan.worlds) > 1
@@ -139,6 +138,11 @@ def score(plan: Plan, tick: Callable[[], None]) -> Comparison:
         label = chr(ord("A") + number) if many else ""
         worlds.append((label, keys))
         env = held_out(groups[0].config)
+        if plan.informed and not hasattr(env, "expect"):
+            raise InputError(
+                f"--informed: {groups[0].config.scenario} cannot say what is to be expected; "
+                "expected a scenario of one city"
+            )
         learnt = [_learnt(group, label, env, plan, tick) for group in groups]
         entries += learnt
         entries += _references(groups[0].config, label, env, plan.measure, tick)
@@ -237,6 +241,13 @@ def _knowing(
         script = informed(env, held_out(known), first, policy, plan.informed, step)
     scores = _play(known, env, {role: script}, plan.measure, tick)
     return Entry(_titled(role, label), label, scores, role=role)
+
+
+def _renewals(loaded: Config, iterations: int) -> int:
+    """Episodes that an informed planner takes in a world, and one to score it."""
+    scenario = loaded.settings.scenario
+    steps: int = scenario["horizon"] // scenario["months_per_step"]
+    return steps_lived(steps, iterations) // steps + 1
 
 
 def _middle(entry: Entry) -> float:

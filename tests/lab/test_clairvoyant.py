@@ -6,13 +6,15 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from agents.planning.clairvoyant import climb
+import envs
+from agents.planning.clairvoyant import climb, welfare_of
 from agents.planning.informed import EVERY, follow, steps_lived
 from envs.groups import StepResult
 from experiments import compare, config
@@ -27,11 +29,24 @@ from experiments.compare.comparison import (
 )
 from experiments.compare.gap import content, gaps
 from experiments.compare.report import readings, sheets
+from experiments.errors import InputError
 from experiments.train import train
 from tests.toys import Toy
 
 
-class Foretold(Toy):
+class Judged(Toy):
+    """Agents are paid nothing; what counts is the welfare `earned` [B]."""
+
+    earned: Tensor
+
+    def step(self, actions: Mapping[str, Tensor]) -> StepResult:
+        found = super().step(actions)
+        left = torch.zeros_like(self.earned)
+        found.info["welfare"] = {"overall": self.earned, "terminal": left}
+        return found
+
+
+class Foretold(Judged):
     """Welfare is highest where the lever meets the shock of the row and step, within bounds."""
 
     def first(self) -> Tensor:
@@ -40,12 +55,6 @@ class Foretold(Toy):
     def live(self, actions: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         self.earned = 1 - (actions["board"][:, 0, 0] - 0.5 * self.shock()).square()
         return {"board": torch.zeros(self.num_envs, 1)}, self.nothing()
-
-    def step(self, actions: Mapping[str, Tensor]) -> StepResult:
-        found = super().step(actions)
-        left = torch.zeros_like(self.earned)
-        found.info["welfare"] = {"overall": self.earned, "terminal": left}
-        return found
 
 
 def test_every_row_meets_its_own_future() -> None:
@@ -66,7 +75,7 @@ def test_a_row_keeps_its_best_plan_and_none_is_worse_than_the_start() -> None:
         torch.testing.assert_close(kept, start["board"], atol=1e-6, rtol=0)
 
 
-class Drifting(Toy):
+class Drifting(Judged):
     """Welfare is highest where the lever meets the level of the row, which drifts by its shocks.
 
     What is to be expected of a level is that it stays as it is.
@@ -85,12 +94,6 @@ class Drifting(Toy):
         if not self.calm:
             self.x = self.x + 0.1 * self.shock()
         return {"board": torch.zeros(self.num_envs, 1)}, self.nothing()
-
-    def step(self, actions: Mapping[str, Tensor]) -> StepResult:
-        found = super().step(actions)
-        left = torch.zeros_like(self.earned)
-        found.info["welfare"] = {"overall": self.earned, "terminal": left}
-        return found
 
     def moment(self) -> tuple[int, Tensor]:
         return self.clock, self.x
@@ -116,6 +119,34 @@ def test_who_is_informed_knows_the_present_and_expects_it_to_stay() -> None:
     known = torch.stack([levels[step - step % EVERY] for step in range(steps)])
     torch.testing.assert_close(plan, known.clamp(-1, 1), atol=5e-3, rtol=0)
     assert len(ticks) == steps_lived(steps, 150)
+
+
+def test_what_is_expected_does_not_hang_on_what_will_happen() -> None:
+    """Copies of a city that have another future ahead of them judge a plan to the same bits."""
+    torch.set_num_threads(1)
+
+    def city() -> Any:
+        options = {"horizon": 24, "dynamics": "crisis", "terminal": "tail", "seed": 5}
+        return envs.make("city_v0", city="synthetic", districts=3, num_envs=2, **options)
+
+    real, other = city(), city()
+    real.reset(seed=5)
+    other.reset(seed=900)
+    quiet = {g.name: torch.zeros(2, g.size, len(g.action_names)) for g in real.groups}
+    plan = {name: torch.full((6, *x.shape), 0.3) for name, x in quiet.items()}
+    values = []
+    with torch.no_grad():
+        for _ in range(2):
+            real.step(quiet)
+        moment, weather = real.moment(), real.weather
+        values.append(welfare_of(real, plan, 0.99, lambda: None))
+        for model in (real, other):
+            model.go_back(moment)
+            model.expect(weather)
+            values.append(welfare_of(model, plan, 0.99, lambda: None))
+    happened, expected, elsewhere = values
+    assert torch.equal(expected, elsewhere)
+    assert not torch.allclose(happened, expected, rtol=1e-3)
 
 
 def made(seeds: int = 6, cities: int = 20, blind: bool = True) -> Comparison:
@@ -159,16 +190,20 @@ def test_share_of_the_gap_is_paired_with_the_best_plan() -> None:
 
 def test_the_informed_planner_has_a_share_of_the_gap() -> None:
     found = made()
-    halfway = found.entries[1].scores[:1] + 0.5 * (
-        found.entries[-1].scores - found.entries[1].scores[:1]
-    )
-    (gap,) = gaps(
-        replace(found, entries=(*found.entries, Entry("informed", "", halfway, role=INFORMED)))
-    )
+    floor, known = found.entries[1].scores[:1], found.entries[-1].scores
+    halfway = Entry("informed", "", (floor + known) / 2, role=INFORMED)
+    (gap,) = gaps(replace(found, entries=(*found.entries, halfway)))
     assert {row.name for row in gap.earned} == {"learner", "informed"}
     share = next(row.share for row in gap.earned if row.name == "informed")
     assert share.estimate == pytest.approx(0.5)
     assert share.low == pytest.approx(share.high)
+    told = [
+        note
+        for sheet in sheets(replace(found, entries=(*found.entries, halfway)))
+        for note in sheet.notes
+    ]
+    assert any("informed planner" in note for note in told)
+    assert not any("informed planner" in note for sheet in sheets(found) for note in sheet.notes)
 
 
 def test_without_a_plan_the_gap_starts_at_the_best_rule() -> None:
@@ -195,3 +230,16 @@ def test_a_comparison_takes_its_clairvoyant_along(
     assert scores["pi"].mean() < scores[INFORMED].mean()
     (gap,) = gaps(found)
     assert "informed" in {row.name for row in gap.earned}
+
+
+def test_who_would_know_of_a_break_is_refused(
+    quick: Callable[..., list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["scenario.horizon=24", "districts=3", "cities=2", "experiment.evaluation.cities=2"]
+    world = [word for word in quick() if word.startswith(("experiment=", "runs="))]
+    monkeypatch.undo()
+    broken = ["scenario.regime=needs", "scenario.regime_month=12"]
+    train(config.load([*world, *words, *broken, "scenario=city_v0", "agent=pi"]), [])
+    runs = compare.collect([str(tmp_path / "runs" / "*" / "*")])
+    with pytest.raises(InputError, match=r"expected runs with scenario\.regime=none"):
+        compare.Plan(runs, informed=2)

@@ -248,6 +248,8 @@ def test_a_score_that_cannot_be_had_is_one_error(
     trained([*quick()[:3], quick()[-1], "agent=pi"])
     asked = {
         ("reward", "--clairvoyant", "3"): "--clairvoyant plans for welfare",
+        ("reward", "--informed", "3"): "--informed plans for welfare",
+        ("welfare", "--informed", "3"): "fake_v0 cannot say what is to be expected",
         ("rewards",): "--score rewards: did you mean 'reward'?",
     }
     for words, complaint in asked.items():
