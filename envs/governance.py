@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from envs import cost_sets, credit, ground, objectives, regime, report, stocks
+from envs import cost_sets, credit, ground, objectives, regime, report, stocks, studies
 from envs.city import tree, welfare
 from envs.city.dynamics import Dynamics
 from envs.city.indicators import INDICATORS, change
@@ -70,7 +70,8 @@ class GovernanceEnv(Foresight, Variety):
         self.months_per_step = scenario.months_per_step
         self.steps_per_episode = scenario.horizon // scenario.months_per_step
         self.groups: tuple[Group, ...] = tuple(
-            objectives.with_parts(group, scenario) for group in scenario.groups(city)
+            objectives.with_parts(group, scenario)
+            for group in studies.widened(scenario.groups(city), scenario.studies)
         )
         self.cost_sets = cost_sets.cost_sets(scenario, self.groups)
         self._credit = credit.scheme(scenario.credit, sum(group.size for group in self.groups))
@@ -354,8 +355,9 @@ class GovernanceEnv(Foresight, Variety):
         )
 
     def _observations(self, scene: Scene) -> dict[str, Tensor]:
-        raw = self.options.observe(self._publication.view(scene))
-        return {name: x.clamp(-OBSERVATION_BOUND, OBSERVATION_BOUND) for name, x in raw.items()}
+        seen = self.options.observe(self._publication.view(scene))
+        seen = studies.read(seen, self._ground.told)
+        return {name: x.clamp(-OBSERVATION_BOUND, OBSERVATION_BOUND) for name, x in seen.items()}
 
     def _global_state(self, scene: Scene) -> Tensor:
         """Normalised indicators and levers in force of the governed rows ``[B, S]``."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from envs import objectives, realism, stocks
+from envs import objectives, realism, stocks, studies
 from envs import regime as breaks
 from envs.city import tree, welfare
 from envs.city.boundary import Boundary
@@ -30,7 +30,8 @@ class Ground:
 
     rows: B. model, start, first, reference: of all ``(2 + C) B`` rows, or one that they share.
     governed, start_values, beta: of the governed rows. prices: of stocks. boundary: what is not
-    live. regime: what cities become in mid-episode, if anything.
+    live. regime: what cities become in mid-episode, if anything. told: what studies say of the
+    governed rows ``[B, C]`` (``envs.studies``).
     """
 
     rows: int
@@ -44,6 +45,7 @@ class Ground:
     prices: stocks.PriceList
     boundary: Boundary
     regime: breaks.Regime | None
+    told: Tensor
 
     def model_at(self, lived: Tensor) -> City:
         """The city of all rows in the month after ``lived`` months ``[B]``."""
@@ -104,8 +106,13 @@ def lay(
         prices = tree.take(prices, index)
     if options.uncertainty:
         chosen = known.select(index) if known.rows > 1 else known
-        cast = realism.drawn(chosen, seeds, options.uncertainty).to(dtype, device)
+        exact = realism.drawn(chosen, seeds, options.uncertainty)
+        told = studies.told(
+            exact.parameters, chosen.parameters, options.studies, options.uncertainty, seeds
+        )
+        cast = exact.to(dtype, device)
     else:
+        told = torch.zeros(rows, len(studies.names(options.studies)))
         cast = known.to(dtype, device)
         if known.rows > 1:
             cast = cast.select(index)
@@ -131,4 +138,5 @@ def lay(
             prices=stocks.price_list(known.start, prices),
             boundary=boundary,
             regime=breaks.drawn(model, options, seeds, 2 + copies),
+            told=told.to(device, dtype),
         )

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from envs import studies
 from envs.city import exchange
 from envs.city.model import City
 from envs.city.shocks import Shocks
@@ -81,7 +82,7 @@ class RegionalScenario(Scenario):
         return {field.name: getattr(self, field.name) for field in fields(Scenario)}
 
     def groups(self, city: City) -> tuple[Group, ...]:
-        (one,) = self.mayor().groups(city)
+        (one,) = studies.widened(self.mayor().groups(city), self.studies)
         names = (
             *one.observation_names,
             *(f"{REGION}{name}" for name in self.means()),

@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import Tensor
 
-from envs import costs, regime
+from envs import costs, regime, studies
 from envs.city.boundary import Boundary
 from envs.city.dynamics import PRESETS
 from envs.city.levers import LEVERS, Policy
@@ -94,6 +94,9 @@ class Scenario:
             their own capital (``envs.city.lifecycle``).
         bulletin: governors also see complaints, permits and the like, and their own
             indicators of a year ago as revised (``envs.city.information.BULLETIN``).
+        studies: share of the variance of parameters that ``uncertainty`` draws which evaluation
+            studies tell all governors, by parameter (``envs.studies``): {"g_road": 0.8}, or {"all":
+            0.8} for every one.
         cost_budgets: budgets of constraint costs where they differ from ``envs.costs.COSTS``.
         cost_limits: numbers in their formulas where they differ from ``envs.costs.LIMITS``.
         cost_sets: who shares the budget of a constraint cost, by its name: agents, or groups for
@@ -124,6 +127,7 @@ class Scenario:
     intervention_price: float = 0.0
     life_cycle: bool = False
     bulletin: bool = False
+    studies: dict[str, float] = field(default_factory=dict)
     cost_budgets: dict[str, float] = field(default_factory=dict)
     cost_limits: dict[str, float] = field(default_factory=dict)
     cost_sets: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -149,6 +153,7 @@ class Scenario:
         if not 0 < self.reach <= 1:
             found.append(f"reach={self.reach}: expected above 0 and at most 1")
         found += regime.problems(self)
+        found += studies.problems(self.studies)
         return found + costs.problems(self.cost_budgets, self.cost_limits, self.cost_sets)
 
     def budgets(self, names: Sequence[str]) -> tuple[float, ...]:
