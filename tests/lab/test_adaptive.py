@@ -236,14 +236,35 @@ class Told(Toy):
         return {"board": reward.unsqueeze(-1)}, self.nothing()
 
 
+class Studied(Told):
+    """The number is told in every step, as a study of the city is."""
+
+    def observe(self) -> dict[str, Tensor]:
+        return {"board": torch.stack([self.x, torch.zeros_like(self.x)], -1).unsqueeze(1)}
+
+
+def law(core: Toy, half_lives: tuple[float, ...]) -> Any:
+    names = ("learning_rate", "gain_learning_rate", "network_learning_rate")
+    changes = dict.fromkeys(names, 2e-2) | {"window": 8, "periods": 1}
+    trained = learner("context_feedback", core, 200, half_lives=list(half_lives), **changes)
+    finish(trained)
+    return trained
+
+
 @pytest.fixture(scope="module")
 def told_law() -> Any:
     """A feedback law with a memory, trained to remember what it was told."""
-    names = ("learning_rate", "gain_learning_rate", "network_learning_rate")
-    changes = dict.fromkeys(names, 2e-2) | {"window": 8, "periods": 1, "half_lives": [8.0]}
-    trained = learner("context_feedback", Told(64, 8), 200, **changes)
-    finish(trained)
-    return trained
+    return law(Told(64, 8), (8.0,))
+
+
+@pytest.mark.parametrize(("world", "least"), [(Studied, -0.3), (Told, -1.2)])
+def test_a_law_without_a_memory_answers_to_what_it_sees_now(world: Any, least: float) -> None:
+    """What is told only once is lost on it, as the law with a memory shows."""
+    core = world(64, 8)
+    core.reset(seed=1000)
+    blind = float(core.x.square().var())
+    found = mean_reward(law(world(64, 8), ()).policy(), core) / blind
+    assert least < found < least + 0.7
 
 
 def test_a_law_with_a_memory_keeps_what_it_was_told(told_law: Any) -> None:
