@@ -55,6 +55,12 @@ class Feedback(BasePolicy):
             shapes[f"{space.name}.scale"] = (seen,)
         return shapes
 
+    def course(self, steps: int) -> dict[str, Tensor]:
+        """The plan, step by step: group -> [steps, A]."""
+        own = self.options.steps
+        each = [period(min(s, own - 1), own, self.options.periods) for s in range(steps)]
+        return {space.name: self.tensors[f"{space.name}.plan"][each] for space in self.spaces}
+
     def reset(self, num_envs: int) -> None:
         self.step = 0
 

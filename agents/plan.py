@@ -39,6 +39,11 @@ class Plan(BasePolicy):
     ) -> dict[str, tuple[int, ...]]:
         return {f"levers.{s.name}": (settings.steps, len(s.action_names)) for s in spaces}
 
+    def course(self, steps: int) -> dict[str, Tensor]:
+        """The plan, step by step: group -> [steps, A]."""
+        each = [min(step, self.options.steps - 1) for step in range(steps)]
+        return {space.name: self.tensors[f"levers.{space.name}"][each] for space in self.spaces}
+
     def reset(self, num_envs: int) -> None:
         self.step = 0
 

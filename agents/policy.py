@@ -68,6 +68,15 @@ class Policy(Protocol):
         ...
 
 
+@runtime_checkable
+class Planned(Protocol):
+    """A policy with a plan, whatever it does beside it."""
+
+    def course(self, steps: int) -> dict[str, Tensor]:
+        """The plan, step by step: group -> [steps, A]."""
+        ...
+
+
 class BasePolicy(ABC):
     """Shared parts of policies: spaces, settings as a dataclass, no weights, no memory.
 

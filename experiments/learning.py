@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
+
+from torch import Tensor
 
 import envs
 from agents.learners.settings import NATIVE
@@ -15,6 +18,7 @@ from agents.ppo_settings import training_seed
 from agents.sb3.settings import SB3
 from agents.segments import Learner
 from experiments.config import Config
+from experiments.policies import load_course
 from experiments.progress import progress
 from experiments.runs import INTERRUPTED, Metrics, Run
 
@@ -66,11 +70,26 @@ def learn_by_sb3(config: Config, run: Run) -> Policy:
 def learn_natively(config: Config, run: Run) -> Policy:
     """A learner that stays in torch, on the batched environment itself."""
     from agents import learners
+    from agents.learners.pathwise import PathwiseLearner
 
     settings, rows = config.settings, config.agent.num_envs
     cities = training_seed(settings.seed, WORLD, rows)
     world = envs.make(config.scenario, **config.environment(rows, cities))
-    return in_segments(learners.make(config.agent, world, settings.seed), run)
+    learner = learners.make(config.agent, world, settings.seed)
+    course = first_plan(config, world)
+    if course is not None:
+        cast(PathwiseLearner, learner).start(course)
+    return in_segments(learner, run)
+
+
+def first_plan(config: Config, env: Any) -> dict[str, Tensor] | None:
+    """The plan that a law starts from; None where it starts from today's settings.
+
+    Raises:
+        InputError: no such plan, or one for other levers than those of the environment.
+    """
+    folder = getattr(config.agent, "start", None)
+    return load_course(Path(folder), env.groups, env.steps_per_episode) if folder else None
 
 
 def in_segments(learner: Learner, run: Run) -> Policy:

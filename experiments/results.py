@@ -93,8 +93,9 @@ def section(
     seeds = found.quick_seeds if quick else found.seeds
     jobs: list[Config] = []
     commands, problems = [], []
+    firsts: list[str] = []
     for line in found.runs:
-        words = [*found.common, *line, *more]
+        words = [*found.common, *(_filled(word, firsts) for word in line), *more]
         if quick or not any(word.startswith("seed=") for word in line):
             words = [w for w in words if not w.startswith("seed=")] + [f"seed=range(0,{seeds})"]
         words += [f"runs={runs}"] if runs != "runs" else []
@@ -103,15 +104,30 @@ def section(
             words += [*found.quick, *found.quick_agents.get(kind, ())]
         commands.append(shlex.join(["polislab", "train", "-m", *words]))
         try:
-            jobs += config.sweep(words)
+            made = config.sweep(words)
         except InputError as error:
             problems += [f"{path.name}: {text}" for text in error.problems]
+            firsts.append("")
+            continue
+        jobs += made
+        firsts.append(str(run_of(made[0]).folder))
     if problems:
         raise InputError(list(dict.fromkeys(problems)))
     clairvoyant, informed = found.clairvoyant, found.informed
     if quick:
         clairvoyant, informed = min(clairvoyant, QUICK_STEPS), min(informed, QUICK_STEPS)
     return Section(name, found.title, tuple(jobs), tuple(commands), clairvoyant, informed)
+
+
+def _filled(word: str, firsts: Sequence[str]) -> str:
+    """An override in which ``<N>`` is the folder of the first run of line N, one of those before.
+
+    Args:
+        firsts: folders of the first runs of the lines so far.
+    """
+    for number, folder in enumerate(firsts, 1):
+        word = word.replace(f"<{number}>", folder)
+    return word
 
 
 def work(sections: Sequence[Section], command: Sequence[str], told: Callable[[str], None]) -> None:

@@ -14,7 +14,7 @@ from agents.policy import GroupLike, Policy
 from experiments.config import Config
 from experiments.errors import InputError
 from experiments.evaluate import evaluate
-from experiments.learning import LEARNERS, Interrupted
+from experiments.learning import LEARNERS, Interrupted, first_plan
 from experiments.progress import progress
 from experiments.runs import FAILED, FINISHED, Run, run_of, write_json
 
@@ -28,12 +28,14 @@ def train(config: Config, command: Sequence[str]) -> tuple[Run, bool]:
     Raises:
         Interrupted: on Ctrl-C.
         ScenarioError: options that the agents of this city do not allow; nothing is written.
+        InputError: a law without the plan that it is to start from; nothing is written.
     """
     run = run_of(config)
     torch.set_num_threads(config.settings.threads)
     if run.finished:
         return run, False
     env = held_out(config)
+    first_plan(config, env)
     run.begin(config, command)
     try:
         _work(config, run, env)

@@ -151,6 +151,15 @@ class LinearLaw:
             self.reference[group.name] = torch.zeros(steps, seen, device=device)
             self.spread[group.name] = torch.zeros(seen, device=device)
 
+    @torch.no_grad()
+    def start(self, course: Mapping[str, Tensor]) -> None:
+        """Begin with a plan, group -> `[T, A]`: its mean over each period."""
+        periods = self.settings.periods
+        each = torch.tensor([period(step, self.steps, periods) for step in range(self.steps)])
+        for name, levers in course.items():
+            for number, setting in enumerate(self.plan[name]):
+                setting.copy_(levers[each == number].mean(0))
+
     def rates(self) -> list[dict[str, Any]]:
         return [
             {"params": list(self.plan.values()), "lr": self.settings.learning_rate},

@@ -113,6 +113,7 @@ class ActorCriticSettings(Pathwise, Networks):
 class FeedbackSettings(Pathwise):
     """A linear feedback law by back-propagation (`configs/agent/feedback.yaml`)."""
 
+    start: str | None
     periods: Annotated[int, Between(1, 10_000)]
     gain_learning_rate: Rate
     reference_rate: Fraction
