@@ -21,6 +21,7 @@ import envs
 from agents.learners import NATIVE
 from agents.segments import read_checkpoint
 from experiments import config
+from experiments.errors import InputError
 from experiments.runs import Run, run_of
 from experiments.train import train
 from tests.lab.native import finish, learner, same
@@ -106,6 +107,42 @@ def test_every_learner_fills_a_run_folder(kind: str, toy_world: None, tmp_path: 
     assert list((run.folder / "tensorboard").iterdir())
     laws = ("feedback", "context_feedback", "adaptive_feedback")
     assert agents.load(run.policy).kind in ("network", "networks", "context", *laws)
+
+
+def test_a_law_starts_from_the_plan_of_another_run(toy_world: None, tmp_path: Path) -> None:
+    """Five settings become two, by their means; with no steps to take the law is that plan."""
+    toy = Pigou(1, 10)
+    levers = torch.linspace(-0.5, 0.5, 10).unsqueeze(-1)
+    (group,) = toy.groups
+    plan = agents.Plan(toy.groups, agents.Plan.Settings(10), {f"levers.{group.name}": levers})
+    folder = agents.save(plan, tmp_path / "plan")
+    sized = ["agent.num_envs=4", "agent.env_steps=80", "agent.rollouts_per_segment=1"]
+    rates = ["agent.learning_rate=0.0", "agent.gain_learning_rate=0.0", "agent.periods=2"]
+    words = ["agent=feedback", "scenario.id=fake_v0", "experiment=quick", *sized, *rates]
+    words += [f"agent.start={folder}", f"runs={tmp_path}"]
+    run, _ = train(config.load(words), [])
+    learnt: Any = agents.load(run.policy)
+    expected = torch.cat([levers[half].mean(0).expand(5, 1) for half in (slice(5), slice(5, 10))])
+    torch.testing.assert_close(learnt.course(10)[group.name], expected)
+    again, _ = train(config.load([*words, f"agent.start={run.folder}"]), [])
+    assert same(agents.load(again.policy).weights(), learnt.weights())
+
+
+def test_a_start_that_is_no_plan_for_these_levers_is_refused_before_anything_is_written(
+    toy_world: None, tmp_path: Path
+) -> None:
+    words = ["agent=feedback", "scenario.id=fake_v0", "experiment=quick", f"runs={tmp_path}/runs"]
+    other = Pigou(1, 10).groups[0]
+    spaces = [agents.Space(other.name, other.observation_names, ("tax",))]
+    plan = agents.Plan(spaces, agents.Plan.Settings(1), {f"levers.{other.name}": torch.zeros(1, 1)})
+    rule = agents.rule("pi", [agents.Space("board", ("x",), ("y",))])
+    for policy, said in ((plan, "a plan of .*: tax; expected"), (rule, "a pi has no plan")):
+        folder = agents.save(policy, tmp_path / policy.kind)
+        with pytest.raises(InputError, match=said):
+            train(config.load([*words, f"agent.start={folder}"]), [])
+    with pytest.raises(InputError, match="no such file"):
+        train(config.load([*words, f"agent.start={tmp_path}/nowhere"]), [])
+    assert not (tmp_path / "runs").exists()
 
 
 def test_the_gradient_of_the_city_improves_on_today_and_moves_every_lever(

@@ -9,6 +9,7 @@ import pytest
 
 from experiments import cli, results
 from experiments.errors import InputError
+from experiments.runs import run_of
 
 BASELINE = """
 title: A world of one signal
@@ -66,6 +67,16 @@ def test_every_shipped_baseline_is_valid(name: str) -> None:
     assert len(found.jobs) == 2 * len(found.commands)
     assert {job.scenario for job in found.jobs} == {name.partition("-")[0]}
     assert all(command.startswith("polislab train -m ") for command in found.commands)
+
+
+def test_a_line_may_name_the_first_run_of_a_line_before(baselines: Path) -> None:
+    text = BASELINE.replace("[agent=pi]", "[agent=feedback, agent.start=<1>]")
+    (baselines / "fake_v0.yaml").write_text(text)
+    found = results.section("fake_v0", True, "runs", baselines)
+    first = str(run_of(found.jobs[0]).folder)
+    assert first.endswith("seed-0")
+    assert [job.agent.start for job in found.jobs[2:]] == [first, first]
+    assert f"agent.start={first}" in found.commands[1]
 
 
 def test_faults_of_a_baseline_are_listed(baselines: Path) -> None:
