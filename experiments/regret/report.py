@@ -105,12 +105,23 @@ def _readings(regret: Regret) -> list[str]:
         f"**{regret.regime}**: {frozen} earns {loss} % less than the oracle after the break and "
         f"{calm} % less without one; {broken} % is lost by the break."
     ]
+    others = [row for row in regret.rows[1:] if row.policy != ORACLE]
+    lines += [
+        f"Of all that {frozen} loses after the break {row.policy} recovers "
+        f"{_share(row.recovered)}: {_verdict(row.recovered)}. {_percent(row.adapted)} % is due to "
+        f"the break: what it gains beyond {frozen} with it more than without it."
+        for row in others
+        if row.recovered is not None
+    ]
     if regret.by_break.low <= 0:
-        return [*lines, "That is not above zero for certain: there is nothing to recover."]
-    for row in regret.rows[1:]:
-        share = row.by_adapting
-        if row.policy != ORACLE and share is not None:
-            lines.append(f"{row.policy} recovers {_share(share)} of it: {_verdict(share)}.")
+        said = "is not above zero for certain: the oracle loses as much by it, and no share is told"
+        return [*lines, f"What {frozen} loses by the break {said}."]
+    lines += [
+        f"{row.policy} recovers {_share(row.by_adapting)} of what is lost by the break: "
+        f"{_verdict(row.by_adapting)}."
+        for row in others
+        if row.by_adapting is not None
+    ]
     return lines
 
 
