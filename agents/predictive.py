@@ -10,17 +10,18 @@ import torch
 from torch import Tensor
 
 import envs
-from agents.planning.model import Estimator, Model, Tracked
+from agents.planning.model import Estimator, Model, Tracked, figures
 from agents.planning.receding import RecedingHorizon
 from agents.planning.settings import HorizonSettings, ModelSettings
 from agents.policy import BasePolicy, GroupLike, Space, Tensors
 from agents.schema import Between
 
 #: Options of the scenario that a model never shares with the world: nobody knows which parameters
-#: were drawn or how chance will fall; stocks left count as they build up, without a tail run; and
-#: credit leaves the welfare of the whole alone.
+#: were drawn (what studies tell of them goes unused) or how chance will fall; stocks left count as
+#: they build up, without a tail run; and credit leaves the welfare of the whole alone.
 MODEL_OPTIONS: dict[str, Any] = {
     "uncertainty": 0.0,
+    "studies": {},
     "chance": 0.0,
     "terminal": "costates",
     "credit": "shared",
@@ -38,7 +39,7 @@ class ModelPredictive(BasePolicy):
     anew when the number of rows changes.
 
     Weights: `gain` [W, 2 O] and `bound` [W] of the estimator (W levels of shocks, O figures
-    observed by all agents).
+    observed by all agents, without what studies tell).
     """
 
     kind = "mpc"
@@ -64,8 +65,8 @@ class ModelPredictive(BasePolicy):
     def weight_shapes(
         cls, spaces: Sequence[Space], settings: Settings
     ) -> dict[str, tuple[int, ...]]:
-        figures = sum(settings.agents.get(s.name, 0) * len(s.observation_names) for s in spaces)
-        return {"gain": (settings.levels, 2 * figures), "bound": (settings.levels,)}
+        seen = sum(settings.agents.get(s.name, 0) * figures(s.observation_names) for s in spaces)
+        return {"gain": (settings.levels, 2 * seen), "bound": (settings.levels,)}
 
     def reset(self, num_envs: int) -> None:
         self._taken = None

@@ -105,12 +105,11 @@ def lay(
     if known.rows > 1:
         prices = tree.take(prices, index)
     if options.uncertainty:
-        chosen = known.select(index) if known.rows > 1 else known
-        exact = realism.drawn(chosen, seeds, options.uncertainty)
-        told = studies.told(
-            exact.parameters, chosen.parameters, options.studies, options.uncertainty, seeds
-        )
-        cast = exact.to(dtype, device)
+        chosen = city.select(index) if city.rows > 1 else city
+        drawn = realism.drawn(chosen, seeds, options.uncertainty)
+        told = studies.told(drawn, chosen.parameters, options.studies, options.uncertainty, seeds)
+        cast = realism.settled(chosen, drawn, rows, options.evasion, options.delay)
+        cast = cast.to(dtype, device)
     else:
         told = torch.zeros(rows, len(studies.names(options.studies)))
         cast = known.to(dtype, device)

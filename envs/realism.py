@@ -104,8 +104,8 @@ def changed(city: City, evasion: float, delay: float) -> City:
     return _CHANGED[key][1]
 
 
-def drawn(city: City, seeds: Sequence[int], uncertainty: float) -> City:
-    """A city a row, its parameters drawn from the priors around its own.
+def drawn(city: City, seeds: Sequence[int], uncertainty: float) -> Parameters:
+    """Parameters of a city a row, drawn from the priors around its own.
 
     Log-normal as the members of a twin are (``configs/twin``): sigma ``neutral_spread`` for the
     parameters of the neutral prior (MODEL section 22.4), ``spread`` for rates, gains and
@@ -128,14 +128,21 @@ def drawn(city: City, seeds: Sequence[int], uncertainty: float) -> City:
     def noise(size: tuple[int, ...]) -> Tensor:
         return torch.as_tensor(np.stack([rng.standard_normal(size) for rng in streams])).to(like)
 
-    parameters = spread_around(
+    return spread_around(
         city.parameters,
         noise,
         uncertainty * settings.spread,
         uncertainty * settings.neutral_spread,
         settings.dynamic,
     )
-    panel = city.panel if city.rows == len(seeds) else tree.expand(city.panel, len(seeds))
+
+
+def settled(city: City, parameters: Parameters, rows: int, evasion: float, delay: float) -> City:
+    """The city at the drawn parameters of some rows, with a share of its evasion and delays."""
+    if evasion != 1 or delay != 1:
+        parameters = _less(parameters, evasion, delay)
+    assert city.panel is not None, "draws are of cities at rest"
+    panel = city.panel if city.rows == rows else tree.expand(city.panel, rows)
     return _with(replace(city, panel=panel), parameters)
 
 

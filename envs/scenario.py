@@ -95,8 +95,8 @@ class Scenario:
         bulletin: governors also see complaints, permits and the like, and their own
             indicators of a year ago as revised (``envs.city.information.BULLETIN``).
         studies: share of the variance of parameters that ``uncertainty`` draws which evaluation
-            studies tell all governors, by parameter (``envs.studies``): {"g_road": 0.8}, or {"all":
-            0.8} for every one.
+            studies tell all agents, by parameter (``envs.studies``): {"g_road": 0.8}, or {"all":
+            0.8} for every one; of the city before a break; zeros where nothing is drawn.
         cost_budgets: budgets of constraint costs where they differ from ``envs.costs.COSTS``.
         cost_limits: numbers in their formulas where they differ from ``envs.costs.LIMITS``.
         cost_sets: who shares the budget of a constraint cost, by its name: agents, or groups for

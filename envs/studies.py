@@ -5,7 +5,12 @@ indicator of the first year says so: all cities start in the same balance. Appra
 willingness to pay and impact studies estimate them, with errors. A study of a parameter with
 standard score ``z`` tells ``share z + sqrt(share (1 - share)) e`` with standard normal ``e``, the
 expectation of ``z`` given a study that tells ``share`` of its variance. Shares are given by
-parameter; ``all`` stands for those that are not named.
+parameter; ``all`` stands for those that are not named. The few draws that meet the end of a range
+count as they are, so that of such parameters a study tells a little less.
+
+Every governor reads all studies, in every step, whatever the information channel does to figures.
+They are made before the episode: after a break they are of the city that was. Where nothing is
+drawn, as in a fitted twin, they say nothing: zeros.
 
 Shapes: B rows, C entries of the parameters studied.
 """
@@ -15,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
+from functools import cache
 
 import numpy as np
 import torch
@@ -32,8 +38,9 @@ ALL = "all"
 _STREAM = (5,)
 
 
+@cache
 def subjects() -> tuple[str, ...]:
-    """Parameters that can be studied: those that are drawn."""
+    """Parameters that can be studied: those that are drawn (`envs.twin.ensemble`)."""
     dynamic = load_settings().dynamic
     return tuple(
         name
@@ -44,7 +51,8 @@ def subjects() -> tuple[str, ...]:
 
 def problems(studies: Mapping[str, float]) -> list[str]:
     """What is wrong with shares of variance by parameter, in words."""
-    found, known = [], subjects()
+    found: list[str] = []
+    known = subjects()
     for name, share in studies.items():
         if name not in (ALL, *known):
             near = get_close_matches(name, known, n=1)
@@ -57,6 +65,8 @@ def problems(studies: Mapping[str, float]) -> list[str]:
 
 def shares(studies: Mapping[str, float]) -> dict[str, float]:
     """Shares of variance told, by parameter studied, in the order of the table."""
+    if not studies:
+        return {}
     found = {name: studies.get(name, studies.get(ALL, 0.0)) for name in subjects()}
     return {name: share for name, share in found.items() if share > 0}
 
@@ -90,9 +100,12 @@ def told(
         uncertainty: of the draws, above 0.
         seeds: of the rows, each of which owns its stream of errors.
     """
-    settings, columns = load_settings(), [torch.zeros(len(seeds), 0)]
+    chosen = shares(studies)
+    if not chosen:
+        return torch.zeros(len(seeds), 0)
+    settings, columns = load_settings(), []
     streams = [np.random.default_rng(np.random.SeedSequence(s, spawn_key=_STREAM)) for s in seeds]
-    for name, share in shares(studies).items():
+    for name, share in chosen.items():
         width = settings.neutral_spread if TABLE[name].solved else settings.spread
         ratio = drawn.values[name] / usual.values[name]
         score = ratio.reshape(len(ratio), -1).log() / (uncertainty * width)

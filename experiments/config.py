@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, TypeVar
 
+import yaml
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -175,7 +176,7 @@ def _load(
         if entry.key_or_group == "scenario" and (offered := _offered(entry.value())):
             OmegaConf.update(composed, "scenario", offered, merge=False, force_add=True)
     chosen = {entry.key_or_group for entry in groups}
-    for key, value in (base or {}).items():
+    for key, value in _completed(base or {}).items():
         if key not in chosen:
             OmegaConf.update(composed, key, value, merge=False, force_add=True)
     for entry in overrides:
@@ -186,6 +187,15 @@ def _load(
     if problems or settings is None:
         raise InputError(list(dict.fromkeys(problems)))
     return Config(settings, agent, resolved)
+
+
+def _completed(base: Mapping[str, Any]) -> dict[str, Any]:
+    """Values of an earlier run, with the shipped ones of settings that its agent got since."""
+    agent = base.get("agent")
+    if not isinstance(agent, Mapping) or agent.get("kind") not in choices("agent"):
+        return dict(base)
+    text = (configs.root() / "agent" / f"{agent['kind']}.yaml").read_text(encoding="utf-8")
+    return {**base, "agent": yaml.safe_load(text) | dict(agent)}
 
 
 def _choice(override: Override, problems: list[str]) -> str | None:

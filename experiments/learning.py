@@ -76,20 +76,23 @@ def learn_natively(config: Config, run: Run) -> Policy:
     cities = training_seed(settings.seed, WORLD, rows)
     world = envs.make(config.scenario, **config.environment(rows, cities))
     learner = learners.make(config.agent, world, settings.seed)
-    course = first_plan(config, world)
+    course = first_plan(config, run, world)
     if course is not None:
-        cast(PathwiseLearner, learner).start(course)
+        cast(PathwiseLearner, learner).begin(course)
     return in_segments(learner, run)
 
 
-def first_plan(config: Config, env: Any) -> dict[str, Tensor] | None:
-    """The plan that a law starts from; None where it starts from today's settings.
+def first_plan(config: Config, run: Run, env: Any) -> dict[str, Tensor] | None:
+    """The plan that a law begins with; None for today's settings, and where it goes on.
 
     Raises:
-        InputError: no such plan, or one for other levers than those of the environment.
+        InputError: no such plan, or one that means something else in the environment.
     """
     folder = getattr(config.agent, "start", None)
-    return load_course(Path(folder), env.groups, env.steps_per_episode) if folder else None
+    if folder is None or run.checkpoint.exists():
+        return None
+    scenario = config.settings.scenario
+    return load_course(Path(folder), env.groups, env.steps_per_episode, scenario)
 
 
 def in_segments(learner: Learner, run: Run) -> Policy:

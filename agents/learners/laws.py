@@ -152,13 +152,13 @@ class LinearLaw:
             self.spread[group.name] = torch.zeros(seen, device=device)
 
     @torch.no_grad()
-    def start(self, course: Mapping[str, Tensor]) -> None:
-        """Begin with a plan, group -> `[T, A]`: its mean over each period."""
+    def begin(self, course: Mapping[str, Tensor]) -> None:
+        """Begin with a plan, group -> `[T, A]`: with its mean over each period that has steps."""
         periods = self.settings.periods
         each = torch.tensor([period(step, self.steps, periods) for step in range(self.steps)])
         for name, levers in course.items():
-            for number, setting in enumerate(self.plan[name]):
-                setting.copy_(levers[each == number].mean(0))
+            for number in sorted(set(each.tolist())):
+                self.plan[name][number] = levers[each == number].mean(0)
 
     def rates(self) -> list[dict[str, Any]]:
         return [

@@ -59,10 +59,10 @@ class PathwiseLearner(InParts):
         self._starts = [float(group["lr"]) for group in self.optimiser.param_groups]
         self._step = unwrap(type(self.core).step)  # environments may step without gradients
 
-    def start(self, course: Mapping[str, Tensor]) -> None:
-        """Begin with a plan, group -> `[T, A]` (`agents.learners.laws.LinearLaw.start`)."""
+    def begin(self, course: Mapping[str, Tensor]) -> None:
+        """Begin with a plan, group -> `[T, A]` (`agents.learners.laws.LinearLaw.begin`)."""
         assert isinstance(self.law, LinearLaw), "only laws have a plan"
-        self.law.start(course)
+        self.law.begin(course)
 
     def train(self, segment: int, tick: Callable[[], None]) -> Iterator[dict[str, float]]:
         """See `agents.segments.Learner`."""

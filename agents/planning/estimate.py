@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from agents.planning.model import Estimator, Model, Tracked
+from agents.planning.model import Estimator, Model, Tracked, figures
 from agents.planning.settings import EstimateSettings
 from agents.policy import Policy
 from agents.ppo_settings import training_seed
@@ -52,8 +52,8 @@ class EstimatorFit:
             raise ValueError("an episode of one step: nothing can be followed")
         self.settings, self.truth, self.seed = settings, truth, seed
         self._policy = policy
-        figures = sum(group.size * len(group.observation_names) for group in truth.groups)
-        self.estimator = Estimator.none(truth.weather.shape[1], figures)
+        seen = sum(group.size * figures(group.observation_names) for group in truth.groups)
+        self.estimator = Estimator.none(truth.weather.shape[1], seen)
         self.tracked = Tracked(make, truth.num_envs, copies, self.estimator)
         steps, episodes = truth.steps_per_episode, settings.episodes
         self.segments = Segments(seed, truth.num_envs, steps, 1, episodes, Curriculum({}))

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from agents.policy import Tensors
+from envs.studies import PREFIX
 
 
 @runtime_checkable
@@ -111,6 +112,17 @@ class Tracked:
         return x.repeat_interleave(self.copies, dim=0)
 
 
+def figures(observation_names: Sequence[str]) -> int:
+    """Number of those that can surprise a model: what studies tell of the city, last, does not."""
+    return sum(not name.startswith(PREFIX) for name in observation_names)
+
+
 def flat(observations: Tensors, model: Any) -> Tensor:
-    """All that governors observe, one agent after the other ``[B, O]``."""
-    return torch.cat([observations[group.name].flatten(1) for group in model.groups], -1)
+    """Figures that governors observe, one agent after the other ``[B, O]``."""
+    return torch.cat(
+        [
+            observations[group.name][..., : figures(group.observation_names)].flatten(1)
+            for group in model.groups
+        ],
+        -1,
+    )

@@ -108,14 +108,14 @@ def _readings(regret: Regret) -> list[str]:
     others = [row for row in regret.rows[1:] if row.policy != ORACLE]
     lines += [
         f"Of all that {frozen} loses after the break {row.policy} recovers "
-        f"{_share(row.recovered)}: {_verdict(row.recovered)}. {_percent(row.adapted)} % is due to "
-        f"the break: what it gains beyond {frozen} with it more than without it."
+        f"{_share(row.recovered)}: {_verdict(row.recovered)}. It gains {_percent(row.adapted)} % "
+        f"of income a month more on {frozen} with the break than without it."
         for row in others
         if row.recovered is not None
     ]
     if regret.by_break.low <= 0:
-        said = "is not above zero for certain: the oracle loses as much by it, and no share is told"
-        return [*lines, f"What {frozen} loses by the break {said}."]
+        said = "is not above zero for certain, so that no share of it is told"
+        return [*lines, f"What {frozen} loses by the break beyond what the oracle does {said}."]
     lines += [
         f"{row.policy} recovers {_share(row.by_adapting)} of what is lost by the break: "
         f"{_verdict(row.by_adapting)}."

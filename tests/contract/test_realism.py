@@ -166,7 +166,7 @@ def test_rows_draw_parameters_of_their_own(city: City) -> None:
 def test_the_spread_is_that_of_the_priors(city: City) -> None:
     own = city.parameters.values["el_research"]
     for uncertainty in (1.0, 0.5):
-        drawn = realism.drawn(city, range(150), uncertainty).parameters.values
+        drawn = realism.drawn(city, range(150), uncertainty).values
         spread = torch.log(drawn["el_research"] / own).std()
         assert float(spread) == pytest.approx(0.5 * uncertainty, rel=0.15)
         assert float(torch.log(drawn["gain_v"] / city.parameters.values["gain_v"]).std()) < 0.25

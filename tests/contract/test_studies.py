@@ -105,13 +105,23 @@ def test_where_nothing_is_drawn_studies_say_nothing() -> None:
 
 
 def test_mayors_of_a_region_read_the_studies_of_their_own_city() -> None:
-    env = make(scenario="region_v0")
+    env = make(scenario="region_v0", studies={"gain_v": 1.0})
     observed, _ = env.reset(seed=9)
-    mayors = env.groups[0]
-    columns = [n for n, x in enumerate(mayors.observation_names) if x.startswith(studies.PREFIX)]
-    told = observed["mayors"][..., columns]
-    assert told.shape[-1] == 6
-    assert not torch.equal(told[:, 0], told[:, 1])
+    (mayors,) = env.groups
+    told = observed["mayors"][..., mayors.observation_names.index("study_gain_v")]
+    truth = scores(env.cities, "gain_v").reshape(told.shape).to(told)
+    assert truth.unique().numel() == truth.numel()
+    torch.testing.assert_close(told, truth, rtol=1e-4, atol=1e-4)
+
+
+def test_lags_are_studied_before_a_switch_shortens_them() -> None:
+    slow, fast = (make(rows=8, studies={"lag_h": 1.0}, delay=delay) for delay in (1.0, 0.0))
+    told = [env.reset(seed=9)[0]["planning"][:, 0, -1] for env in (slow, fast)]
+    assert torch.equal(*told)
+    assert float(told[0].std()) > 0.3
+    lags = [env._ground.governed.parameters.values["lag_h"] for env in (slow, fast)]
+    assert bool((lags[0] > 6).all())
+    torch.testing.assert_close(lags[1], torch.full_like(lags[1], 3.0))
 
 
 def test_all_stands_for_what_is_not_named() -> None:

@@ -95,6 +95,20 @@ def _path() -> dict[str, str]:
     return {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}
 
 
+def test_a_run_of_before_a_setting_came_is_read_with_the_shipped_value() -> None:
+    now = config.load(["agent=feedback"])
+    old = {k: v for k, v in now.resolved["agent"].items() if k != "start"}
+    assert config.load([], base=now.resolved | {"agent": old}) == now
+
+
+def test_a_run_is_named_alike_wherever_the_runs_are() -> None:
+    here, there = (
+        config.load(["agent=feedback", f"runs={place}", f"agent.start={place}/plans/ab/seed-0"])
+        for place in ("runs", "/far/away")
+    )
+    assert run_of(here).folder.relative_to("runs") == run_of(there).folder.relative_to("/far/away")
+
+
 @pytest.mark.parametrize("kind", NATIVE)
 def test_every_learner_fills_a_run_folder(kind: str, toy_world: None, tmp_path: Path) -> None:
     sized = ["agent.num_envs=4", "agent.env_steps=80", "agent.rollouts_per_segment=1"]
@@ -128,6 +142,16 @@ def test_a_law_starts_from_the_plan_of_another_run(toy_world: None, tmp_path: Pa
     assert same(agents.load(again.policy).weights(), learnt.weights())
 
 
+def test_a_plan_of_more_periods_than_steps_is_taken_as_far_as_it_goes() -> None:
+    core = Pigou(2, 4)
+    trained = learner("feedback", core, 1, periods=10)
+    (group,) = core.groups
+    levers = torch.tensor([[0.1], [0.2], [0.3], [0.4]])
+    trained.begin({group.name: levers})
+    torch.testing.assert_close(trained.policy().course(4)[group.name], levers)
+    assert bool(trained.policy().weights()[f"{group.name}.plan"].isfinite().all())
+
+
 def test_a_start_that_is_no_plan_for_these_levers_is_refused_before_anything_is_written(
     toy_world: None, tmp_path: Path
 ) -> None:
@@ -142,6 +166,14 @@ def test_a_start_that_is_no_plan_for_these_levers_is_refused_before_anything_is_
             train(config.load([*words, f"agent.start={folder}"]), [])
     with pytest.raises(InputError, match="no such file"):
         train(config.load([*words, f"agent.start={tmp_path}/nowhere"]), [])
+    toy = Pigou(1, 10)
+    own = agents.Plan(
+        toy.groups, agents.Plan.Settings(1), {f"levers.{other.name}": torch.zeros(1, 1)}
+    )
+    made = {"config": {"scenario": {"months_per_step": 6, "reach": 1.0}}}
+    folder = agents.save(own, tmp_path / "slow", made)
+    with pytest.raises(InputError, match=r"made with scenario.months_per_step=6; expected 3"):
+        train(config.load([*words, f"agent.start={folder}"]), [])
     assert not (tmp_path / "runs").exists()
 
 

@@ -18,7 +18,7 @@ import configs
 import envs
 from agents.planning.cross_entropy import CrossEntropy
 from agents.planning.estimate import EstimatorFit, fit
-from agents.planning.model import Estimator, Tracked
+from agents.planning.model import Estimator, Tracked, figures
 from agents.planning.open_loop import OpenLoop
 from agents.planning.receding import RecedingHorizon
 from agents.planning.search import PlanSearch
@@ -270,8 +270,8 @@ def tiny(rows: int = 1, **options: Any) -> Any:
 
 
 def mpc(world: Any, model: ModelSettings = KNOWN, ahead: HorizonSettings = AHEAD) -> Any:
-    figures = sum(g.size * len(g.observation_names) for g in world.groups)
-    estimator = Estimator.none(world.weather.shape[1], figures)
+    seen = sum(g.size * figures(g.observation_names) for g in world.groups)
+    estimator = Estimator.none(world.weather.shape[1], seen)
     chosen = policy_settings(model, ahead, world.groups, world.weather.shape[1])
     return ModelPredictive(world.groups, chosen, weights(estimator))
 
@@ -332,6 +332,26 @@ def test_a_model_is_not_what_the_world_drew() -> None:
     assert model.options.terminal == "costates"
     with pytest.raises(ValueError, match="cannot look ahead"):
         build(ModelSettings("region_v0", "synthetic", 3, 1, {}), 2)
+
+
+def test_what_studies_tell_is_no_weather() -> None:
+    features = []
+    for studied in ({}, {"all": 1.0}):
+        options = {"dynamics": "shocks", "uncertainty": 0.5, "studies": studied}
+        world = tiny(2, **options)
+        model = replace(KNOWN, options=KNOWN.options | options)
+        estimate = EstimatorFit(
+            EstimateSettings(rows=2, episodes=1, spread=0.3, hold=2),
+            world,
+            lambda rows, model=model: build(model, rows),
+            1,
+            0,
+            lambda estimator, world=world, model=model: mpc(world, model),
+        )
+        finish(estimate)
+        features.append(estimate.seen["features"])
+        assert estimate.policy().weights()["gain"].shape[1] == features[0].shape[-1]
+    assert torch.equal(*features)
 
 
 def trajectory(world: Any, steps: int) -> Tensor:

@@ -80,7 +80,13 @@ def test_without_a_loss_by_the_break_nothing_is_recovered() -> None:
     row = found.regrets[0].rows[1]
     assert row.recovered is not None
     assert row.by_adapting is None
-    assert "the oracle loses as much by it" in report.readings(found)[-1]
+    said = report.readings(found)
+    assert said[1] == (
+        "Of all that frozen loses after the break learning recovers 100% (100% to 100%): at least "
+        "50% for certain. It gains +10.000 (+10.000 to +10.000) % of income a month more on frozen "
+        "with the break than without it."
+    )
+    assert "no share of it is told" in said[-1]
     bare = estimate(two, STRUCK, 3)
     assert bare.regrets[0].loss is None
     assert "no oracle" in report.readings(bare)[0]
