@@ -44,8 +44,8 @@ class GovernanceEnv(Foresight, Variety):
     count too, by co-states or by a tail run (``Scenario.terminal``). The city may break in
     mid-episode, unannounced (``Scenario.regime``).
 
-    Governors see figures as they were published (``Publication``), and studies; rewards, costs and the
-    global state are of the city as it is.
+    Governors see figures as they were published (``Publication``) and what studies tell
+    (``studies``); rewards, costs and the global state are of the city as it is.
     """
 
     _ground: ground.Ground
