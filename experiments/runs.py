@@ -132,14 +132,16 @@ def run_of(config: Config) -> Run:
 
 
 def config_hash(config: Config) -> str:
-    """Twelve hexadecimal digits over everything that decides the numbers, except the seed."""
+    """Twelve hexadecimal digits over everything that decides the numbers, except the seed.
+
+    A run that another starts from is told by its place among the runs, wherever they are kept.
+    """
     decisive = {k: v for k, v in config.resolved.items() if k not in ("seed", "runs")}
     decisive["data"] = content_hash(config.settings.city)
-    start = getattr(config.agent, "start", None)
-    if start is not None:  # a run is named by what made it, wherever the runs are
-        inside = Path(start).is_relative_to(config.settings.runs)
-        where = Path(start).relative_to(config.settings.runs).as_posix() if inside else start
-        decisive["agent"] = decisive["agent"] | {"start": where}
+    start = decisive["agent"].get("start")
+    if start is not None and Path(start).is_relative_to(config.settings.runs):
+        within = Path(start).relative_to(config.settings.runs).as_posix()
+        decisive["agent"] = decisive["agent"] | {"start": within}
     text = json.dumps(decisive, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
