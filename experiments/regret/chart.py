@@ -52,7 +52,7 @@ def _shares(panel: Axes, found: Study) -> None:
     for colour, label in ((BLUE, "by adapting, of the loss by the break"), (GREY, "of all loss")):
         panel.plot([], [], "o-", color=colour, label=label)
     panel.set_xlabel("share recovered (95 % interval)", fontsize=9)
-    panel.legend(fontsize=8, frameon=False)
+    panel.legend(fontsize=8, frameon=False, loc="lower left")
 
 
 def _mark(panel: Axes, place: float, x: Interval, colour: str, unit: float) -> None:

@@ -50,8 +50,8 @@ def page(
         *trained,
         "## What breaks",
         broken,
-        f"Strength {struck.strength:g}. The status quo, against which all welfare counts, meets "
-        "the same break.",
+        f"Strength {struck.strength:g}, where 1 is as told here. The status quo, against which all "
+        "welfare counts, meets the same break.",
         "## What is compared",
         f"All policies govern the same {found.cities} cities under the same shocks, without the "
         f"break and with it. **Earned**: the welfare of the {struck.within} months after it and "
