@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from torch import Tensor
 
@@ -70,15 +70,14 @@ def learn_by_sb3(config: Config, run: Run) -> Policy:
 def learn_natively(config: Config, run: Run) -> Policy:
     """A learner that stays in torch, on the batched environment itself."""
     from agents import learners
-    from agents.learners.pathwise import PathwiseLearner
 
     settings, rows = config.settings, config.agent.num_envs
     cities = training_seed(settings.seed, WORLD, rows)
     world = envs.make(config.scenario, **config.environment(rows, cities))
-    learner = learners.make(config.agent, world, settings.seed)
+    learner: Any = learners.make(config.agent, world, settings.seed)
     course = first_plan(config, run, world)
     if course is not None:
-        cast(PathwiseLearner, learner).begin(course)
+        learner.begin(course)
     return in_segments(learner, run)
 
 

@@ -35,7 +35,7 @@ def train(config: Config, command: Sequence[str]) -> tuple[Run, bool]:
     if run.finished:
         return run, False
     env = held_out(config)
-    first_plan(config, run, env)
+    first_plan(config, run, env)  # refused before anything is written
     run.begin(config, command)
     try:
         _work(config, run, env)

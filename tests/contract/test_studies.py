@@ -101,7 +101,9 @@ def test_errors_of_a_row_are_its_own() -> None:
 def test_where_nothing_is_drawn_studies_say_nothing() -> None:
     env = make(uncertainty=0.0)
     observed, _ = env.reset(seed=9)
-    assert all(not x.any() for x in read(env, observed["planning"]).values())
+    found = read(env, observed["planning"])
+    assert len(found) == 6
+    assert all(not x.any() for x in found.values())
 
 
 def test_mayors_of_a_region_read_the_studies_of_their_own_city() -> None:
