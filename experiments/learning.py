@@ -84,14 +84,18 @@ def learn_natively(config: Config, run: Run) -> Policy:
 def first_plan(config: Config, run: Run, env: Any) -> dict[str, Tensor] | None:
     """The plan that a law begins with; None for today's settings, and where it goes on.
 
+    Of a folder that holds one run a seed it is that of the same seed.
+
     Raises:
         InputError: no such plan, or one that means something else in the environment.
     """
-    folder = getattr(config.agent, "start", None)
-    if folder is None or run.checkpoint.exists():
+    start = getattr(config.agent, "start", None)
+    if start is None or run.checkpoint.exists():
         return None
-    scenario = config.settings.scenario
-    return load_course(Path(folder), env.groups, env.steps_per_episode, scenario)
+    folder, settings = Path(start), config.settings
+    if any(folder.glob("seed-*")):
+        folder /= f"seed-{settings.seed}"
+    return load_course(folder, env.groups, env.steps_per_episode, settings.scenario)
 
 
 def in_segments(learner: Learner, run: Run) -> Policy:

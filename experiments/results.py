@@ -93,9 +93,9 @@ def section(
     seeds = found.quick_seeds if quick else found.seeds
     jobs: list[Config] = []
     commands, problems = [], []
-    firsts: list[str] = []
+    folders: list[str] = []
     for line in found.runs:
-        words = [*found.common, *(_filled(word, firsts) for word in line), *more]
+        words = [*found.common, *(_filled(word, folders) for word in line), *more]
         if quick or not any(word.startswith("seed=") for word in line):
             words = [w for w in words if not w.startswith("seed=")] + [f"seed=range(0,{seeds})"]
         words += [f"runs={runs}"] if runs != "runs" else []
@@ -107,10 +107,10 @@ def section(
             made = config.sweep(words)
         except InputError as error:
             problems += [f"{path.name}: {text}" for text in error.problems]
-            firsts.append("")
+            folders.append("")
             continue
         jobs += made
-        firsts.append(str(run_of(made[0]).folder))
+        folders.append(str(run_of(made[0]).folder.parent))
     if problems:
         raise InputError(list(dict.fromkeys(problems)))
     clairvoyant, informed = found.clairvoyant, found.informed
@@ -119,13 +119,13 @@ def section(
     return Section(name, found.title, tuple(jobs), tuple(commands), clairvoyant, informed)
 
 
-def _filled(word: str, firsts: Sequence[str]) -> str:
-    """An override in which ``<N>`` is the folder of the first run of line N, one of those before.
+def _filled(word: str, folders: Sequence[str]) -> str:
+    """An override in which ``<N>`` is the folder of the runs of line N, one of those before.
 
     Args:
-        firsts: folders of the first runs of the lines so far.
+        folders: of the first configuration of each line so far; it holds one run a seed.
     """
-    for number, folder in enumerate(firsts, 1):
+    for number, folder in enumerate(folders, 1):
         word = word.replace(f"<{number}>", folder)
     return word
 

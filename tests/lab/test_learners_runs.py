@@ -131,6 +131,7 @@ def test_a_law_starts_from_the_plan_of_another_run(toy_world: None, tmp_path: Pa
     plan = agents.Plan(toy.groups, agents.Plan.Settings(10), {f"levers.{group.name}": levers})
     folder = agents.save(plan, tmp_path / "plan")
     sized = ["agent.num_envs=4", "agent.env_steps=80", "agent.rollouts_per_segment=1"]
+    other = tmp_path / "seeds" / "seed-3"
     rates = ["agent.learning_rate=0.0", "agent.gain_learning_rate=0.0", "agent.periods=2"]
     words = ["agent=feedback", "scenario.id=fake_v0", "experiment=quick", *sized, *rates]
     words += [f"agent.start={folder}", f"runs={tmp_path}"]
@@ -140,6 +141,13 @@ def test_a_law_starts_from_the_plan_of_another_run(toy_world: None, tmp_path: Pa
     torch.testing.assert_close(learnt.course(10)[group.name], expected)
     again, _ = train(config.load([*words, f"agent.start={run.folder}"]), [])
     assert same(agents.load(again.policy).weights(), learnt.weights())
+    each = [*words, f"agent.start={tmp_path / 'seeds'}"]
+    mirrored = {f"levers.{group.name}": -levers}
+    agents.save(agents.Plan(toy.groups, agents.Plan.Settings(10), mirrored), other)
+    own, _ = train(config.load([*each, "seed=3"]), [])
+    torch.testing.assert_close(agents.load(own.policy).course(10)[group.name], -expected)
+    with pytest.raises(InputError, match=r"seeds/seed-4: .*no such file"):
+        train(config.load([*each, "seed=4"]), [])
 
 
 def test_a_plan_of_more_periods_than_steps_is_taken_as_far_as_it_goes() -> None:
