@@ -135,14 +135,15 @@ def student_test(
     correction for many comparisons asks for. Here the standard error comes from the bootstrap,
     widened by n / (n - 1) for what few seeds and strata hide, and the quantile from Student's t
     with Satterthwaite's degrees of freedom for a variance of two sources. A single seed leaves
-    the strata as the only source.
+    the strata as the only source; where they stay (``"seeds"``) it says nothing.
     """
     scores = _matrix(values)
     estimate = float(statistic(scores[None])[0])
-    if scores.size < 2:
+    units = len(scores) if resample == "seeds" else scores.size
+    if units < 2:
         return GainTest(Interval(estimate, -np.inf, np.inf), 1.0)
     draws = stratified_bootstrap(scores, generator, statistic, replications, resample)
-    widening, freedom = _two_sources(scores)
+    widening, freedom = _sources(scores, (1,) if resample == "seeds" else (1, 0))
     error = float(draws.std(ddof=1)) * np.sqrt(widening)
     reach = error * float(stats.t.ppf((1 + level) / 2, freedom))
     if error == 0.0:
@@ -288,14 +289,14 @@ def _exceeding(values: Floats, thresholds: Floats) -> Floats:
     return np.stack([(values > cut).mean(axis=(-2, -1)) for cut in thresholds], axis=-1)
 
 
-def _two_sources(scores: Floats) -> tuple[float, float]:
-    """Small-sample widening of the variance and degrees of freedom of a crossed sample.
+def _sources(scores: Floats, averaged: tuple[int, ...]) -> tuple[float, float]:
+    """Small-sample widening of the variance and degrees of freedom of a sample.
 
-    The variance of the grand mean has a part from the seeds and one from the strata; each part
-    is known with n - 1 degrees of freedom.
+    The variance of the grand mean has a part from the seeds (means along axis 1) and, where they
+    are drawn too, one from the strata (along axis 0); each is known with n - 1 degrees of freedom.
     """
     parts, counts = [], []
-    for axis in (1, 0):
+    for axis in averaged:
         means = scores.mean(axis=axis)
         if means.size > 1:
             parts.append(float(means.var()) / means.size)

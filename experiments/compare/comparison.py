@@ -54,6 +54,7 @@ class Entry:
 class Row:
     """Estimates of one entry, in the unit of its scores; differences are paired city by city.
 
+    here: of `over_quo` for new seeds on the same cities, None with less than two.
     p_value: of "above the status quo", Holm-adjusted over all entries that are not references.
     """
 
@@ -61,6 +62,7 @@ class Row:
     iqm: Interval
     mean: float
     over_quo: Interval
+    here: Interval | None
     over_rule: Interval
     p_value: float | None
     beats_rule: Interval
@@ -71,7 +73,8 @@ class Comparison:
     """Scored entries and what follows from them.
 
     worlds: label and keys of each world; warnings: for the reader; measure: of the scores.
-    Intervals take seeds and cities as drawn: they hold for new seeds on new cities.
+    Intervals take seeds and cities as drawn: they hold for new seeds on new cities, but where it
+    is said that the cities stay.
     """
 
     entries: tuple[Entry, ...]
@@ -82,7 +85,8 @@ class Comparison:
     @cached_property
     def rows(self) -> list[Row]:
         """All entries, the best first."""
-        tests = [_test(entry.scores - self._of(entry, STATUS_QUO)) for entry in self.entries]
+        over = [entry.scores - self._of(entry, STATUS_QUO) for entry in self.entries]
+        tests = [_test(scores) for scores in over]
         judged = [index for index, entry in enumerate(self.entries) if not entry.role]
         adjusted = dict(zip(judged, holm([tests[i].p_value for i in judged]), strict=True))
         rows = [
@@ -91,6 +95,7 @@ class Comparison:
                 iqm=_test(entry.scores).interval,
                 mean=float(entry.scores.mean()),
                 over_quo=tests[index].interval,
+                here=_here(over[index]),
                 over_rule=_test(entry.scores - self._of(entry, BEST_RULE)).interval,
                 p_value=float(adjusted[index]) if index in adjusted else None,
                 beats_rule=self._improvement(entry, self._entry(entry.world, BEST_RULE)),
@@ -129,6 +134,7 @@ class Comparison:
         return {
             "unit": self.measure.unit,
             "intervals": "95 %, for new seeds on new cities (both are drawn anew)",
+            "intervals_same_cities": "95 %, for new seeds on the same cities",
             "worlds": [{"label": label, **keys} for label, keys in self.worlds],
             "warnings": list(self.warnings),
             "rows": [_row(row) for row in self.rows],
@@ -171,6 +177,12 @@ def _test(scores: Floats) -> GainTest:
     return student_test(scores, _generator())
 
 
+def _here(scores: Floats) -> Interval | None:
+    if len(scores) < 2:
+        return None
+    return student_test(scores, _generator(), resample="seeds").interval
+
+
 def _generator() -> np.random.Generator:
     return np.random.default_rng(0)
 
@@ -187,6 +199,7 @@ def _row(row: Row) -> dict[str, Any]:
         "iqm": interval_content(row.iqm),
         "mean": row.mean,
         "over_status_quo": interval_content(row.over_quo),
+        "over_status_quo_same_cities": None if row.here is None else interval_content(row.here),
         "p_value": row.p_value,
         "over_best_rule": interval_content(row.over_rule),
         "beats_best_rule": interval_content(row.beats_rule),

@@ -44,7 +44,24 @@ def readings(found: Comparison) -> list[str]:
             f"The clairvoyant gap is {gap.intervals:.1f} evaluation intervals: it {bears} claim "
             f"that learning beats planning ({INTERVALS:g} are asked for)."
         )
+        lines += _apart(found, gap)
     return lines
+
+
+def _apart(found: Comparison, gap: Gap) -> list[str]:
+    """Whether new seeds would rank the best learner and the best plan alike on the same cities."""
+    here = {row.entry.name: row.here for row in found.rows if row.entry.world == gap.world}
+    learnt = [(row.name, ends) for row in gap.earned if (ends := here[row.name])]
+    below = here[gap.base]
+    if not learnt or below is None:
+        return []
+    name, above = learnt[0]
+    told = "lies above" if above.low > below.high else "does not lie above"
+    span, suffix = found.measure.span, found.measure.suffix
+    return [
+        f"On these cities the interval of {name} ({span(above)}{suffix}) {told} that of "
+        f"{gap.base} ({span(below)}{suffix})."
+    ]
 
 
 def _verdict(ends: Interval) -> str:
@@ -60,6 +77,7 @@ def _rows(found: Comparison) -> Sheet:
         ">seeds",
         f">IQM{measure.suffix}",
         ">95 % interval",
+        ">on these",
         ">p",
         f">over rule{measure.suffix}",
         ">95 % interval",
@@ -69,9 +87,10 @@ def _rows(found: Comparison) -> Sheet:
     notes = (
         f"IQM: interquartile mean, over seeds and cities, of {measure.name} over the status quo on "
         f"the same held-out cities and shocks, {measure.shown}. Intervals: 95 %, for new seeds on "
-        "new cities. p: of no gain over the status quo, corrected for the number of rows compared "
-        "(Holm). Over rule: over the best rule, paired city by city. Beats it: probability that a "
-        "run does better than it on a city. The best rule was chosen on other cities.",
+        "new cities; on these: for new seeds on the same cities. p: of no gain over the status "
+        "quo, corrected for the number of rows compared (Holm). Over rule: over the best rule, "
+        "paired city by city. Beats it: probability that a run does better than it on a city. The "
+        "best rule was chosen on other cities.",
     )
     rows = [_row(row, measure) for row in found.rows]
     return Sheet("Comparison on held-out cities", columns, rows, notes)
@@ -92,6 +111,7 @@ def _row(row: Row, measure: Measure) -> tuple[str, ...]:
         str(len(entry.seeds)) if entry.seeds else "-",
         measure.number(row.over_quo.estimate),
         measure.span(row.over_quo),
+        "-" if row.here is None else measure.span(row.here),
         "-" if row.p_value is None else probability(row.p_value),
         *against,
     )

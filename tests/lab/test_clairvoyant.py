@@ -206,6 +206,18 @@ def test_the_informed_planner_has_a_share_of_the_gap() -> None:
     assert not any("informed planner" in note for sheet in sheets(found) for note in sheet.notes)
 
 
+def test_learner_and_plan_are_told_apart_by_new_seeds_on_the_same_cities() -> None:
+    found = made()
+    assert any("learner" in x and "lies above that of plan" in x for x in readings(found))
+    learner, plan, *others = found.entries
+    worse = replace(learner, scores=learner.scores - 0.0099)
+    seeds = np.random.default_rng(1).normal(0, 0.002, (6, 1))
+    close = replace(found, entries=(worse, replace(plan, scores=plan.scores + seeds), *others))
+    assert any("learner" in x and "does not lie above that of plan" in x for x in readings(close))
+    one = replace(found, entries=(learner, replace(plan, scores=plan.scores[:1]), *others))
+    assert not any("lie" in x.split() or "lies" in x.split() for x in readings(one))
+
+
 def test_without_a_plan_the_gap_starts_at_the_best_rule() -> None:
     (gap,) = gaps(made(blind=False))
     assert gap.base == "best rule (pi)"

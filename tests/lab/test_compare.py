@@ -78,6 +78,11 @@ def test_estimates_are_ranked_paired_and_corrected() -> None:
     assert good.p_value is not None
     assert good.p_value < 0.05 < (rows["same"].p_value or 0)
     assert rule.p_value is None
+    assert rule.here is None
+    assert good.here is not None
+    assert good.here.high - good.here.low < 0.7 * (good.over_quo.high - good.over_quo.low)
+    seeds = interquartile_mean(good.entry.scores, axis=1)
+    assert good.here.low < seeds.mean() < good.here.high
 
 
 def test_who_beats_whom_is_the_mean_of_mann_whitney_over_cities() -> None:

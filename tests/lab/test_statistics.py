@@ -77,6 +77,16 @@ def test_where_only_seeds_vary_it_is_the_classical_t_interval():
     assert test.p_value == pytest.approx(exact.pvalue, rel=0.03)
 
 
+def test_where_cities_stay_it_is_the_t_interval_of_the_means_of_seeds():
+    generator = np.random.default_rng(9)
+    scores = generator.normal(0, 1, (6, 1)) + 10 * generator.normal(0, 1, (1, 20))
+    test = st.student_test(scores, generator, st.pooled_mean, replications=40_000, resample="seeds")
+    ends = scipy.stats.ttest_1samp(scores.mean(1), 0).confidence_interval(0.95)
+    assert (test.interval.low, test.interval.high) == pytest.approx((ends.low, ends.high), rel=0.03)
+    alone = st.student_test(scores[:1], generator, resample="seeds")
+    assert (alone.interval.low, alone.interval.high) == (-np.inf, np.inf)
+
+
 def test_student_interval_and_p_value_agree():
     generator = np.random.default_rng(5)
     for shift in (0.2, 0.6, 1.0):
