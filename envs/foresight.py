@@ -1,18 +1,20 @@
-"""Looking ahead: an environment goes back to where it stood, and is told what weather to expect.
+"""Looking ahead: an environment goes back to where it stood, and is told what to expect.
 
 For governors that plan on a model of their own: they try actions on it, go back, and try others.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import Tensor
 
+from envs import regime
 from envs.city.channel import ChannelState
 from envs.city.dynamics import Dynamics, Position
 from envs.city.model import CityState, Flows
 from envs.city.shocks import Shocks
+from envs.ground import Ground
 from envs.publication import Publication
 
 
@@ -41,6 +43,7 @@ class Foresight:
     _shocks: Shocks
     _dynamics: Dynamics
     _publication: Publication
+    _ground: Ground
 
     def moment(self) -> Moment:
         """Where all rows stand now."""
@@ -75,3 +78,21 @@ class Foresight:
         rows; there are no innovations and no crises.
         """
         self._dynamics.expect(weather)
+
+    @property
+    def jump_size(self) -> int:
+        """Standard normal numbers J that a jump of a row's parameters is made of."""
+        return regime.jump_size(self._ground.model.parameters)
+
+    def suppose(self, jump: Tensor, month: Tensor) -> None:
+        """Until rows stand on other cities: each breaks as is supposed, and its twin alike.
+
+        Parameters jump as in the regime ``parameters`` at strength 1; gradients flow to the jump.
+
+        Args:
+            jump: standard normal numbers ``[B, J]``. month: months lived before it ``[B]``.
+        """
+        on = self._ground
+        blocks = len(on.start.treasury.debt) // on.rows
+        supposed = regime.supposed(on.model, jump, month, blocks)
+        self._ground = replace(on, regime=supposed)

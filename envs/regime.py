@@ -7,6 +7,7 @@ governors see it only in what their city does. Until then nothing differs from a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -24,6 +25,7 @@ from envs.twin.settings import load_settings
 
 Values = Mapping[str, Tensor]
 Streams = Sequence[np.random.Generator]
+Noise = Callable[[tuple[int, ...]], Tensor]
 
 #: Largest multiple of the usual break.
 STRONGEST = 2.0
@@ -117,6 +119,30 @@ def drawn(model: City, options: Options, seeds: Sequence[int], blocks: int) -> R
     return Regime(replace(model, parameters=Parameters(values)), month, blocks)
 
 
+def supposed(model: City, jump: Tensor, month: Tensor, blocks: int) -> Regime:
+    """A break that a governor believes in: parameters that jump as they do at strength 1.
+
+    Args:
+        model: of all rows of the batch, or one that they share. jump: standard normal numbers that
+            each governed row's jump is made of ``[B, J]`` (`jump_size`); gradients flow to them.
+        month: months lived before it ``[B]``. blocks: rows of the batch over governed ones.
+    """
+    taken = 0
+
+    def noise(size: tuple[int, ...]) -> Tensor:
+        nonlocal taken
+        first, taken = taken, taken + math.prod(size)
+        return jump[:, first:taken].reshape(-1, *size)
+
+    values = _jumped(model.parameters, 1.0, noise, blocks)
+    return Regime(replace(model, parameters=Parameters(values)), month, blocks)
+
+
+def jump_size(parameters: Parameters) -> int:
+    """Numbers J that a jump of parameters is made of."""
+    return sum(math.prod(size) for size in _jump_sizes(parameters))
+
+
 def _month(options: Options, stream: np.random.Generator) -> int:
     """The month that was asked for, or one in the middle half of the episode."""
     quarter = options.horizon // 4
@@ -125,23 +151,43 @@ def _month(options: Options, stream: np.random.Generator) -> int:
 
 
 def _jump(p: Parameters, options: Options, streams: Streams, blocks: int) -> Values:
-    """A draw from the priors around each row's own parameters, as members of a twin are drawn.
+    """A draw from the priors around each row's own parameters, as members of a twin are drawn."""
 
-    In float64, because ranges are checked in it.
+    def noise(size: tuple[int, ...]) -> Tensor:
+        return torch.as_tensor(np.stack([s.standard_normal(size) for s in streams]))
+
+    return _jumped(p, options.regime_strength, noise, blocks)
+
+
+def _jumped(p: Parameters, strength: float, noise: Noise, blocks: int) -> Values:
+    """In float64, because ranges are checked in it.
+
+    Args:
+        noise: standard normal numbers of the governed rows ``[B, *size]``.
     """
     settings, exact = load_settings(), p.to(torch.float64)
 
-    def noise(size: tuple[int, ...]) -> Tensor:
-        each = torch.as_tensor(np.stack([s.standard_normal(size) for s in streams]))
-        return each.repeat(blocks, *(1,) * len(size)).to(exact.values["discount"])
+    def repeated(size: tuple[int, ...]) -> Tensor:
+        return noise(size).repeat(blocks, *(1,) * len(size)).to(exact.values["discount"])
 
-    strength = options.regime_strength
     spread, neutral = strength * settings.spread, strength * settings.neutral_spread
-    found = spread_around(exact, noise, spread, neutral, settings.dynamic).values
+    found = spread_around(exact, repeated, spread, neutral, settings.dynamic).values
     return {
         name: own if found[name] is exact.values[name] else found[name].to(own.dtype)
         for name, own in p.values.items()
     }
+
+
+def _jump_sizes(p: Parameters) -> list[tuple[int, ...]]:
+    """Shapes of the numbers that a jump is made of, a row's, in the order they are asked for."""
+    sizes: list[tuple[int, ...]] = []
+
+    def noise(size: tuple[int, ...]) -> Tensor:
+        sizes.append(size)
+        return torch.zeros(1, *size)
+
+    _jumped(p, 1.0, noise, 1)
+    return sizes
 
 
 def _channel(p: Parameters, options: Options, streams: Streams, blocks: int) -> Values:

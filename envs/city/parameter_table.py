@@ -72,7 +72,7 @@ class Parameter:
 
     def problems(self, value: Tensor) -> list[str]:
         """What is wrong with ``value``, in words; empty when it is in range."""
-        low, high = float(value.min()), float(value.max())
+        low, high = (float(end) for end in value.detach().aminmax())
         if not (math.isfinite(low) and math.isfinite(high)):
             return [f"parameter {self.name!r}: not finite, expected {self.low} to {self.high}"]
         if self.solved or (low >= self.low and high <= self.high):

@@ -45,6 +45,13 @@ def regret(
     climb: Annotated[
         int, typer.Option(min=0, help="Gradient steps of the oracle; 0 leaves it out.")
     ] = 30,
+    estimates: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Steps of each estimate of the self-tuning planner; 0 leaves it out.",
+        ),
+    ] = 10,
     plot: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a picture to FILE (PNG).")
     ] = None,
@@ -59,7 +66,10 @@ def regret(
     policy earns less than an oracle, who plans by gradient knowing each city. Recovered: what
     another earns beyond the frozen one, over that loss; what it gains without the break too is no
     adaptation and is taken off both. Runs of one configuration are one policy, their seeds drawn
-    with the cities. Takes a minute or two for each regime.
+    with the cities. The self-tuning planner leaves the frozen policy alone until figures are not
+    as its model of the city foresees; then it estimates the city's parameters and plans anew every
+    step; re-planning is the same without estimates. Takes a minute or two for each regime, with
+    these planners some more.
 
     Example: polislab regret pi adaptive_pi --regime evasion --plot regret.png
 
@@ -82,12 +92,14 @@ def regret(
     loaded = config.load([text for text in policies if "=" in text], base=base)
     loaded = loaded.scored_on(loaded.settings.experiment.evaluation.first_seed, cities)
     scenario, effort = loaded.settings.scenario, worker.Climb(climb)
-    step = int(scenario["months_per_step"])
-    if problems := struck.problems(int(scenario["horizon"]), step):
+    tuning, step = worker.Tuning(estimates) if estimates else None, int(scenario["months_per_step"])
+    problems = struck.problems(int(scenario["horizon"]), step)
+    problems += tuning.problems(scenario) if tuning else []
+    if problems:
         raise InputError(problems)
     torch.set_num_threads(loaded.settings.threads)
-    with progress("playing", worker.work(entries, struck, effort, step), "steps") as tick:
-        found = worker.flows(loaded, entries, struck, effort, tick)
+    with progress("playing", worker.work(entries, struck, tuning, effort, step), "steps") as tick:
+        found = worker.flows(loaded, entries, struck, tuning, effort, tick)
     result = worker.estimate(found, struck, step)
     for sheet in report.sheets(result):
         show(terminal(sheet))
@@ -105,7 +117,7 @@ def regret(
         from agents.files import write_atomic
 
         picture = relative(plot, markdown)
-        text = report.page(result, title, effort, made, command_line(), picture)
+        text = report.page(result, title, tuning, effort, made, command_line(), picture)
         write_atomic(markdown, text.encode())
         show(f"Page: {markdown}")
     emit(result.content(), json)

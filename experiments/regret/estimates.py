@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.regret.play import CALM, ORACLE, Break, Flow
+from experiments.regret.play import CALM, ORACLE, PLANNER, TUNER, Break, Flow
 from experiments.statistics import Interval, percentile_interval, pooled_mean
 
 Floats = NDArray[np.float64]
@@ -107,16 +107,17 @@ def _regret(found: Sequence[Flow], regime: str) -> Regret:
     frozen = found[0]
     oracle = found[-1] if found[-1].name == ORACLE else None
     alone, both = (regime,), (regime, CALM)
+    guided = [flow for flow in found if flow is frozen or flow.name in (PLANNER, TUNER, ORACLE)]
 
     def gain(flow: Flow, worlds: tuple[str, ...]) -> Interval:
         """What is earned beyond the frozen policy."""
-        return difference(_earned(flow, worlds), _earned(frozen, worlds), flow in (frozen, oracle))
+        return difference(_earned(flow, worlds), _earned(frozen, worlds), flow in guided)
 
     def share(flow: Flow, worlds: tuple[str, ...]) -> Interval | None:
         if oracle is None or flow is frozen:
             return None
         policy, base, goal = (_earned(x, worlds) for x in (flow, frozen, oracle))
-        return ratio(policy, base, goal, flow is oracle)
+        return ratio(policy, base, goal, flow in guided)
 
     rows = tuple(
         Row(

@@ -7,7 +7,7 @@ every seed of a policy meets the same cities and shocks.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,12 +22,20 @@ from experiments.config import Config
 from experiments.errors import InputError
 from experiments.regret.entries import Entry
 from experiments.regret.oracle import Actions, Climb, best_plan
+from experiments.regret.tuner import Tuner, Tuning
 
 Floats = NDArray[np.float64]
 Tick = Callable[[], None]
 Act = Callable[[int, Mapping[str, Tensor]], Actions]
-#: The world without a break, and the name of who knows the world.
-CALM, ORACLE = "none", "oracle"
+Governor = Callable[[Mapping[str, Tensor], Actions], Actions]
+#: The world without a break, and the names of who plans anew for the city as it was, who for the
+#: city as estimated anew, and who knows the world.
+CALM, PLANNER, TUNER, ORACLE = "none", "re-planning", "self-tuning", "oracle"
+
+
+def at_hand(seen: Mapping[str, Tensor], asked: Actions) -> Actions:
+    """What the policies at hand would do."""
+    return asked
 
 
 @dataclass(frozen=True)
@@ -76,12 +84,18 @@ class Flow:
 
 
 def flows(
-    config: Config, entries: Sequence[Entry], struck: Break, climb: Climb, tick: Tick
+    config: Config,
+    entries: Sequence[Entry],
+    struck: Break,
+    tuning: Tuning | None,
+    climb: Climb,
+    tick: Tick,
 ) -> list[Flow]:
     """Every entry on the held-out cities of a configuration, without a break and with each.
 
-    Behind them, unless it may not climb, the oracle: from the break on, a plan for each city that
-    knows its parameters and shocks, from where the first entry had led it.
+    Behind them, where there is a tuning, the planners that take over from the first entry when they
+    notice a break; and, unless it may take no steps, the oracle: from the break on, a plan for each
+    city that knows its parameters and shocks, from where the first entry had led it.
 
     Args:
         tick: called after every step of a policy and every gradient step of the oracle.
@@ -95,11 +109,18 @@ def flows(
     for regime in (CALM, *struck.regimes):
         worlds = {n: _world(config, struck, regime, n) for n in {len(x) for x in members}}
         for entry, policies in zip(entries, members, strict=True):
-            played = _Play(worlds[len(policies)], config, struck, tick)
+            env = worlds[len(policies)]
+            played = _Play(env, config, struck, tick)
             courses.setdefault(entry.name, {})[regime] = played.follow(policies)
-            if climb.iterations and entry is entries[0]:
+            if entry is not entries[0]:
+                continue
+            if climb.iterations:
                 courses.setdefault(ORACLE, {})[regime] = played.improve(climb)
-    names = [*(entry.name for entry in entries), *([ORACLE] if climb.iterations else [])]
+            for name, planner in _planners(tuning).items():
+                played = _Play(env, config, struck, tick)
+                courses.setdefault(name, {})[regime] = played.tune(policies, planner)
+    known = [ORACLE] if climb.iterations else []
+    names = [*(entry.name for entry in entries), *_planners(tuning), *known]
     if problems := _runaways(courses, config.settings.experiment.evaluation.first_seed):
         raise InputError(problems)
     return [Flow(name, courses[name]) for name in names]
@@ -121,11 +142,24 @@ def _runaways(courses: Mapping[str, Mapping[str, Course]], first_seed: int) -> l
     return found
 
 
-def work(entries: Sequence[Entry], struck: Break, climb: Climb, months_per_step: int) -> int:
+def work(
+    entries: Sequence[Entry],
+    struck: Break,
+    tuning: Tuning | None,
+    climb: Climb,
+    months_per_step: int,
+) -> int:
     """Steps and gradient steps in all."""
     worlds, steps = 1 + len(struck.regimes), (struck.month + struck.within) // months_per_step
-    plan = climb.iterations + struck.within // months_per_step if climb.iterations else 0
-    return worlds * (len(entries) * steps + plan)
+    after = struck.within // months_per_step
+    plan = climb.iterations + after if climb.iterations else 0
+    tuned = sum(steps + planner.work(after) for planner in _planners(tuning).values())
+    return worlds * (len(entries) * steps + plan + tuned)
+
+
+def _planners(tuning: Tuning | None) -> dict[str, Tuning]:
+    """Who plans anew after a break, by name."""
+    return {} if tuning is None else {PLANNER: replace(tuning, iterations=0), TUNER: tuning}
 
 
 def _world(config: Config, struck: Break, regime: str, seeds: int) -> Any:
@@ -147,6 +181,7 @@ class _Play:
     def __init__(self, env: Any, config: Config, struck: Break, tick: Tick) -> None:
         evaluation = config.settings.experiment.evaluation
         self.env, self.tick, self.within = env, tick, struck.within
+        self.config, self.struck = config, struck
         self.cities = evaluation.cities
         self.first = evaluation.first_seed
         self.before, self.steps = (
@@ -156,9 +191,35 @@ class _Play:
         self.during: list[Tensor] = []
         self.script: list[Actions] = []
 
+    def tune(self, members: Sequence[Policy], tuning: Tuning) -> Course:
+        """The self-tuning planner's course, with every member at its hand on rows of its own."""
+        steps, expected = self.before + self.steps, tuning.work(self.steps)
+        ticked = 0
+
+        def tick() -> None:
+            nonlocal ticked
+            ticked += 1
+            self.tick()
+
+        def world(times: int) -> Any:
+            return _world(self.config, self.struck, CALM, times * len(members))
+
+        tuner = Tuner(world, self._seeds(members), steps, tuning, tick)
+        course = self.follow(members, tuner.act)
+        for _ in range(expected - ticked):  # nothing was noticed
+            self.tick()
+        return course
+
+    def _seeds(self, members: Sequence[Policy]) -> list[int]:
+        return [self.first + city for _ in members for city in range(self.cities)]
+
     @torch.no_grad()
-    def follow(self, members: Sequence[Policy]) -> Course:
-        """Every member on its own rows, from the first month on."""
+    def follow(self, members: Sequence[Policy], governor: Governor = at_hand) -> Course:
+        """Every member on its own rows, from the first month on.
+
+        Args:
+            governor: what is done, from what is seen and what the members would do.
+        """
         parts = [slice(k * self.cities, (k + 1) * self.cities) for k in range(len(members))]
 
         def act(step: int, seen: Mapping[str, Tensor]) -> Actions:
@@ -166,14 +227,14 @@ class _Play:
                 policy.act({name: x[part] for name, x in seen.items()})
                 for policy, part in zip(members, parts, strict=True)
             ]
-            actions = {name: torch.cat([one[name] for one in chosen]) for name in seen}
+            asked = {name: torch.cat([one[name] for one in chosen]) for name in seen}
+            actions = governor(seen, asked)
             self.script.append(actions)
             return actions
 
         for policy in members:
             policy.reset(self.cities)
-        seeds = [self.first + city for _ in members for city in range(self.cities)]
-        seen, _ = self.env.reset(seed=seeds)
+        seen, _ = self.env.reset(seed=self._seeds(members))
         self.flow, seen = self._live(act, seen, self.before)
         self.moment, self.left = self.env.moment(), self.env.worth()
         self.during, _ = self._live(act, seen, self.steps)

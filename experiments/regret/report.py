@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from envs.regime import BREAKS
 from experiments.regret.estimates import GOAL, Regret, Study
 from experiments.regret.oracle import Climb
-from experiments.regret.play import ORACLE
+from experiments.regret.play import ORACLE, PLANNER, TUNER
+from experiments.regret.tuner import Tuning
 from experiments.sheets import Sheet, markdown
 from experiments.statistics import Interval
 
@@ -26,7 +27,13 @@ def readings(found: Study) -> list[str]:
 
 
 def page(
-    found: Study, title: str, climb: Climb, made: Sequence[str], command: str, picture: str | None
+    found: Study,
+    title: str,
+    tuning: Tuning | None,
+    climb: Climb,
+    made: Sequence[str],
+    command: str,
+    picture: str | None,
 ) -> str:
     """The page as Markdown.
 
@@ -62,12 +69,28 @@ def page(
         "the frozen policy's **loss**. A policy that is better anyway gains on the frozen one with "
         "and without a break: **due to the break** is the difference of the two gains, and **by "
         "adapting** what it is of the oracle's.",
+        *([_tuned(tuning)] if tuning else []),
         markdown(sheets(found), 2).rstrip(),
         *shown,
         "## Reading",
         "\n".join(f"- {line}" for line in readings(found)),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _tuned(tuning: Tuning) -> str:
+    """What the self-tuning planner does and knows."""
+    return (
+        f"The **{TUNER}** planner keeps a model of each city beside it and lets the frozen policy "
+        "govern as long as the model foresees the figures that governors see. From the step on in "
+        "which it does not, it takes the jump of the city's parameters that is most probable after "
+        f"all figures since ({tuning.iterations} steps of Levenberg-Marquardt, prior: the regime "
+        f"`parameters` at strength 1), and plans anew for the city as estimated, every step "
+        f"({tuning.climbs} gradient steps, under the weather that is to be expected). It "
+        "knows the model's equations, what the city was before, and the weather so far; neither "
+        f"that, when or how a city breaks, nor the weather to come. **{PLANNER}** does the same "
+        "but takes the city for what it was: what it lacks of the other is due to estimates."
+    )
 
 
 def _sheets(found: Study, regret: Regret) -> tuple[Sheet, Sheet]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -153,3 +154,26 @@ def test_a_break_after_the_end_is_refused() -> None:
         make(regime="evasion", regime_month=24, regime_strength=3.0)
     assert "regime_strength=3.0: expected 0 to 2" in str(caught.value)
     make(regime_month=500)  # nothing breaks
+
+
+def test_a_world_that_supposes_the_break_foresees_it() -> None:
+    """To the bit, from the numbers that the broken world drew; gradients flow to them."""
+    real, model = make(regime="parameters"), make()
+    numbers = []
+    for row in range(2):
+        stream = np.random.default_rng(np.random.SeedSequence(row, spawn_key=(4,)))
+        stream.integers(6, 18)  # the month that each row could have had of its own
+        numbers.append(stream.standard_normal(model.jump_size))
+    jump = torch.tensor(np.stack(numbers)).requires_grad_()
+    model.suppose(jump, torch.full((2,), 3 * BEFORE))
+    found, foreseen = play(real), play(model)
+    for left, right in zip(found, foreseen, strict=True):
+        assert torch.equal(seen(left), seen(right))
+        assert torch.equal(left.info["welfare"]["overall"], right.info["welfare"]["overall"])
+    still = {g.name: torch.zeros(2, g.size, len(g.action_names)) for g in model.groups}
+    model.reset()
+    model.suppose(jump, torch.zeros(2, dtype=torch.long))
+    figures = model.step({name: x + 0.3 for name, x in still.items()}).observations
+    (slope,) = torch.autograd.grad(sum(x.sum() for x in figures.values()), [jump])
+    assert bool(slope.isfinite().all())
+    assert bool(slope.any(1).all())

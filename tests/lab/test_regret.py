@@ -20,7 +20,7 @@ from experiments.cli import app
 from experiments.errors import InputError
 from experiments.regret import Break, Climb, Course, Flow, chart, estimate, flows, gather, report
 from experiments.regret.estimates import ratio
-from experiments.regret.play import CALM, ORACLE
+from experiments.regret.play import CALM, ORACLE, PLANNER, TUNER
 from experiments.runs import Run
 from tests.fakes import FakeCore
 
@@ -143,7 +143,7 @@ def test_the_oracle_earns_more_than_the_frozen_policy_in_every_city() -> None:
     loaded = config.load(world).scored_on(10_000_000, 2)
     struck = Break(("needs",), 12, 1.0, 12)
     entries, _, _ = gather(["pi"])
-    frozen, oracle = flows(loaded, entries, struck, Climb(4), lambda: None)
+    frozen, oracle = flows(loaded, entries, struck, None, Climb(4), lambda: None)
     assert (frozen.name, oracle.name) == ("pi", ORACLE)
     for world_name in (CALM, "needs"):
         before, best = frozen.courses[world_name], oracle.courses[world_name]
@@ -169,7 +169,7 @@ def test_cities_that_run_away_are_named(monkeypatch: pytest.MonkeyPatch) -> None
     struck = Break(("evasion",), 12, 1.0, 12)
     entries, _, _ = gather(["pi"])
     with pytest.raises(InputError, match=r"pi, regime evasion: cities of seed .*10000001 run away"):
-        flows(loaded, entries, struck, Climb(0), lambda: None)
+        flows(loaded, entries, struck, None, Climb(0), lambda: None)
 
 
 def test_the_picture_is_a_picture() -> None:
@@ -180,6 +180,7 @@ def test_the_picture_is_a_picture() -> None:
 def test_the_command_writes_the_page(tmp_path: Path) -> None:
     file, picture, page = (tmp_path / name for name in ("out.json", "out.png", "out.md"))
     options = ["--month", "12", "--within", "12", "--cities", "2", "--climb", "1"]
+    options += ["--estimates", "1"]
     regimes = ["--regime", "evasion", "--regime", "needs"]
     world = ["districts=3", "scenario.horizon=48", "scenario.months_per_step=6"]
     files = ["--json", str(file), "--plot", str(picture), "--markdown", str(page)]
@@ -188,7 +189,8 @@ def test_the_command_writes_the_page(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     found = json.loads(file.read_text())
     assert [x["regime"] for x in found["regimes"]] == ["evasion", "needs"]
-    assert [row["policy"] for row in found["regimes"][1]["rows"]] == ["pi", "adaptive_pi", ORACLE]
+    names = [row["policy"] for row in found["regimes"][1]["rows"]]
+    assert names == ["pi", "adaptive_pi", PLANNER, TUNER, ORACLE]
     for shown in found["flows"].values():
         assert {len(x) for x in shown.values()} == {4}
         assert shown["none"][:2] == shown["evasion"][:2], "until the break all is the same"
@@ -197,6 +199,7 @@ def test_the_command_writes_the_page(tmp_path: Path) -> None:
     text = page.read_text()
     assert "![Gains and recovered shares](out.png)" in text
     assert "## Regime needs, strength 1" in text
+    assert "The **self-tuning** planner keeps a model" in text
 
 
 @pytest.mark.parametrize(
@@ -206,6 +209,7 @@ def test_the_command_writes_the_page(tmp_path: Path) -> None:
         (["pi", "--regime", "none"], "--regime none: expected parameters or evasion or needs"),
         (["pi", "--month", "99"], "--month 99 and --within 24: expected to end before"),
         (["pi", "--within", "25"], "--within 25: expected whole steps of 3 months"),
+        (["pi", "scenario.information=0.5"], "expected information=1.0 bulletin=false"),
     ],
 )
 def test_what_cannot_be_played_is_refused_in_words(words: list[str], told: str) -> None:
