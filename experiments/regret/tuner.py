@@ -49,7 +49,7 @@ class Tuning:
     iterations: int
     error: float = 0.01
     probe: float = 0.05
-    climbs: int = 20
+    climbs: int = 30
 
     def problems(self, scenario: Mapping[str, Any]) -> list[str]:
         """Why it cannot govern in a scenario of such options, in words."""
