@@ -69,7 +69,7 @@ def regret(
     with the cities. The self-tuning planner leaves the frozen policy alone until figures are not
     as its model of the city foresees; then it estimates the city's parameters and plans anew every
     step; re-planning is the same without estimates. Takes a minute or two for each regime, with
-    these planners some more.
+    these planners about six.
 
     Example: polislab regret pi adaptive_pi --regime evasion --plot regret.png
 

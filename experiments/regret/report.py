@@ -89,7 +89,9 @@ def _tuned(tuning: Tuning) -> str:
         f"({tuning.climbs} gradient steps, under the weather that is to be expected). It "
         "knows the model's equations, what the city was before, and the weather so far; neither "
         f"that, when or how a city breaks, nor the weather to come. **{PLANNER}** does the same "
-        "but takes the city for what it was: what it lacks of the other is due to estimates."
+        "but takes the city for what it was: what it lacks of the other is due to estimates. "
+        "Neither plans before a break is noticed, so that what planning alone earns on the frozen "
+        "policy counts as due to the break in both rows."
     )
 
 
