@@ -7,9 +7,9 @@ then on the jump is the one that is most probable after all that was observed si
 Levenberg-Marquardt; the prior is that of a twin), and the plan is climbed anew in the city as
 estimated, under the weather that is to be expected.
 
-It knows the equations, what each city was before, and the weather so far. It knows neither that
-nor when a city breaks, nor what breaks in it, nor the weather to come; of what the city does it
-sees what governors see.
+It knows the equations, what each city was before, how wide parameters jump, and the weather so far,
+trends and swings apart. It knows neither that nor when a city breaks, nor how far which parameter
+jumps, nor the weather to come; of what the city does it sees what governors see.
 
 Shapes: B rows, O figures that governors see in all, J numbers of a jump, T steps, n agents of a
 group, A levers.
@@ -30,9 +30,9 @@ from experiments.regret.oracle import Actions, Climb, best_plan
 #: Months lived before a break that has not come.
 NEVER = 1_000_000_000
 #: What the model foresees of a figure that is off by more was not foreseen (figures are in units of
-#: notable changes; the rest is rounding).
+#: notable changes; the rest is rounding; assumed).
 SURPRISE = 1e-3
-#: Standard deviations of the prior beyond which no number of a jump is looked for.
+#: Standard deviations of the prior beyond which no number of a jump is looked for (assumed).
 FARTHEST = 4.0
 
 
@@ -41,9 +41,10 @@ class Tuning:
     """How parameters are estimated and plans made.
 
     iterations: steps of Levenberg-Marquardt of each estimate, which begins where the last one
-    ended. error: of the model in each figure, notable changes (assumed). probe: distance at which
-    slopes are taken, standard deviations of the prior. climbs: gradient steps of each plan; the
-    first takes twice as many. Without iterations the planner takes the city for what it was.
+    ended; without any the planner takes the city for what it was. error: of the model in each
+    figure, notable changes (assumed). probe: distance at which slopes are taken, standard
+    deviations of the prior (assumed). climbs: gradient steps of each plan; the first takes twice
+    as many.
     """
 
     iterations: int
