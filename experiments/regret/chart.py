@@ -39,7 +39,7 @@ def _gains(panel: Axes, found: Study) -> None:
     for colour, label in ((BLUE, "with the break"), (GREY, "without it")):
         panel.plot([], [], "o-", color=colour, label=label)
     panel.set_xlabel("earned beyond the frozen policy, % of income (95 % interval)", fontsize=9)
-    panel.legend(fontsize=8, frameon=False)
+    _legend(panel)
 
 
 def _shares(panel: Axes, found: Study) -> None:
@@ -52,7 +52,14 @@ def _shares(panel: Axes, found: Study) -> None:
     for colour, label in ((BLUE, "by adapting, of the loss by the break"), (GREY, "of all loss")):
         panel.plot([], [], "o-", color=colour, label=label)
     panel.set_xlabel("share recovered (95 % interval)", fontsize=9)
-    panel.legend(fontsize=8, frameon=False, loc="lower left")
+    _legend(panel)
+
+
+def _legend(panel: Axes) -> None:
+    """The legend under the axis, where no mark can be."""
+    panel.legend(
+        fontsize=8, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=3
+    )
 
 
 def _mark(panel: Axes, place: float, x: Interval, colour: str, unit: float) -> None:

@@ -7,9 +7,10 @@ then on the jump is the one that is most probable after all that was observed si
 Levenberg-Marquardt; the prior is that of a twin), and the plan is climbed anew in the city as
 estimated, under the weather that is to be expected.
 
-It knows the equations, what each city was before, how wide parameters jump, and the weather so far,
-trends and swings apart. It knows neither that nor when a city breaks, nor how far which parameter
-jumps, nor the weather to come; of what the city does it sees what governors see.
+It knows the equations, what each city was before, how wide parameters jump, and the weather so far.
+It knows neither that nor when a city breaks, nor how far which parameter jumps, nor the weather to
+come: it expects what the levels so far fade to, and does not know a trend from a swing. Of what the
+city does it sees what governors see.
 
 Shapes: B rows, O figures that governors see in all, J numbers of a jump, T steps, n agents of a
 group, A levers.
@@ -143,8 +144,8 @@ class Tuner:
             start, climbs = [asked] * self.left, 2 * climbs
         with torch.no_grad():
             self.foreseen()
-            here = self.model.moment()
             self.model.expect(self.model.weather)
+            here = self.model.moment()
         self._plan = best_plan(
             self.model, here, start, Climb(climbs, renew=max(climbs, 1)), self.tick
         )
