@@ -8,6 +8,7 @@ commands anyone repeats it.
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -95,21 +96,21 @@ def section(
     commands, problems = [], []
     folders: list[str] = []
     for line in found.runs:
-        words = [*found.common, *(_filled(word, folders) for word in line), *more]
-        if quick or not any(word.startswith("seed=") for word in line):
-            words = [w for w in words if not w.startswith("seed=")] + [f"seed=range(0,{seeds})"]
-        words += [f"runs={runs}"] if runs != "runs" else []
-        if quick:
-            kind = next((w.partition("=")[2] for w in line if w.startswith("agent=")), "ppo")
-            words += [*found.quick, *found.quick_agents.get(kind, ())]
-        commands.append(shlex.join(["polislab", "train", "-m", *words]))
         try:
+            words = [*found.common, *(_filled(word, folders) for word in line), *more]
+            if quick or not any(word.startswith("seed=") for word in line):
+                words = [w for w in words if not w.startswith("seed=")] + [f"seed=range(0,{seeds})"]
+            words += [f"runs={runs}"] if runs != "runs" else []
+            if quick:
+                kind = next((w.partition("=")[2] for w in line if w.startswith("agent=")), "ppo")
+                words += [*found.quick, *found.quick_agents.get(kind, ())]
             made = config.sweep(words)
         except InputError as error:
             problems += [f"{path.name}: {text}" for text in error.problems]
             folders.append("")
             continue
         jobs += made
+        commands.append(shlex.join(["polislab", "train", "-m", *words]))
         folders.append(str(run_of(made[0]).folder.parent))
     if problems:
         raise InputError(list(dict.fromkeys(problems)))
@@ -124,10 +125,20 @@ def _filled(word: str, folders: Sequence[str]) -> str:
 
     Args:
         folders: of the first configuration of each line so far; it holds one run a seed.
+
+    Raises:
+        InputError: a line that is not before this one.
     """
-    for number, folder in enumerate(folders, 1):
-        word = word.replace(f"<{number}>", folder)
-    return word
+
+    def folder(place: re.Match[str]) -> str:
+        number = int(place[1])
+        if not 1 <= number <= len(folders):
+            raise InputError(
+                f"line {len(folders) + 1} of runs, {word}: expected the number of a line before it"
+            )
+        return folders[number - 1]
+
+    return re.sub(r"<(\d+)>", folder, word)
 
 
 def work(sections: Sequence[Section], command: Sequence[str], told: Callable[[str], None]) -> None:

@@ -78,6 +78,21 @@ def test_a_line_may_name_the_runs_of_a_line_before(baselines: Path) -> None:
     assert f"agent.start={folder}" in found.commands[1]
 
 
+@pytest.mark.parametrize("number", [0, 2, 3])
+def test_a_line_cannot_name_the_runs_of_itself_or_of_a_line_after(
+    baselines: Path, number: int
+) -> None:
+    text = BASELINE.replace("[agent=pi]", f"[agent=feedback, agent.start=<{number}>]")
+    (baselines / "fake_v0.yaml").write_text(text)
+    with pytest.raises(InputError) as error:
+        results.section("fake_v0", True, "runs", baselines)
+    (problem,) = error.value.problems
+    assert problem == (
+        f"fake_v0.yaml: line 2 of runs, agent.start=<{number}>: expected the number of a line "
+        "before it"
+    )
+
+
 def test_faults_of_a_baseline_are_listed(baselines: Path) -> None:
     with pytest.raises(InputError, match="no baseline 'fake'; did you mean 'fake_v0'"):
         results.section("fake", True, "runs", baselines)
