@@ -12,8 +12,10 @@ from torch import Tensor
 
 import envs
 from envs import stocks
+from envs.foresight import Moment
 from experiments import config
 from experiments.regret import Break, Climb, Tuning, flows, gather
+from experiments.regret import tuner as planner
 from experiments.regret.play import CALM, PLANNER, TUNER
 from experiments.regret.tuner import NEVER, Tuner
 
@@ -87,3 +89,21 @@ def test_estimates_explain_what_is_seen() -> None:
     assert errors[1] < 0.2 * errors[0]
     assert jumps[0] == 0
     assert 0.1 < jumps[1] < 1.5
+
+
+def test_plans_do_not_know_trends_of_the_weather_from_swings(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """They start from the levels so far and the mean trend, which is the same in every city."""
+    starts = []
+
+    def spy(model: Any, here: Moment, start: Any, *_: Any) -> Any:
+        starts.append((here.position, model.weather))
+        return start
+
+    monkeypatch.setattr(planner, "best_plan", spy)
+    governed("parameters", 3, Tuning(0, climbs=0))
+    ((position, weather),) = starts
+    assert torch.equal(position.trend, position.trend[:1].expand_as(position.trend))
+    torch.testing.assert_close(position.level + position.trend, weather)
+    assert not torch.allclose(weather, weather[:1].expand_as(weather))
