@@ -121,20 +121,13 @@ def drawn(city: City, seeds: Sequence[int], uncertainty: float) -> Parameters:
         raise ScenarioError(
             "uncertainty: the rows of a fitted twin are draws already, leave it at 0"
         )
-    settings = load_settings()
     streams = [np.random.default_rng(np.random.SeedSequence(s, spawn_key=_STREAM)) for s in seeds]
     like = city.start.treasury.debt
 
     def noise(size: tuple[int, ...]) -> Tensor:
         return torch.as_tensor(np.stack([rng.standard_normal(size) for rng in streams])).to(like)
 
-    return spread_around(
-        city.parameters,
-        noise,
-        uncertainty * settings.spread,
-        uncertainty * settings.neutral_spread,
-        settings.dynamic,
-    )
+    return spread_around(city.parameters, noise, load_settings().widths(uncertainty))
 
 
 def settled(city: City, parameters: Parameters, rows: int, evasion: float, delay: float) -> City:

@@ -165,13 +165,12 @@ def _jumped(p: Parameters, strength: float, noise: Noise, blocks: int) -> Values
     Args:
         noise: standard normal numbers of the governed rows ``[B, *size]``.
     """
-    settings, exact = load_settings(), p.to(torch.float64)
+    exact = p.to(torch.float64)
 
     def repeated(size: tuple[int, ...]) -> Tensor:
         return noise(size).repeat(blocks, *(1,) * len(size)).to(exact.values["discount"])
 
-    spread, neutral = strength * settings.spread, strength * settings.neutral_spread
-    found = spread_around(exact, repeated, spread, neutral, settings.dynamic).values
+    found = spread_around(exact, repeated, load_settings().widths(strength)).values
     return {
         name: own if found[name] is exact.values[name] else found[name].to(own.dtype)
         for name, own in p.values.items()

@@ -41,12 +41,8 @@ _STREAM = (5,)
 @cache
 def subjects() -> tuple[str, ...]:
     """Parameters that can be studied: those that are drawn (`envs.twin.ensemble`)."""
-    dynamic = load_settings().dynamic
-    return tuple(
-        name
-        for name, row in TABLE.items()
-        if (row.solved or name in dynamic) and name != "kappa_w"  # the same in all cities
-    )
+    # kappa_w is the same in all cities
+    return tuple(name for name in load_settings().widths() if name != "kappa_w")
 
 
 def problems(studies: Mapping[str, float]) -> list[str]:
@@ -103,12 +99,11 @@ def told(
     chosen = shares(studies)
     if not chosen:
         return torch.zeros(len(seeds), 0)
-    settings, columns = load_settings(), []
+    widths, columns = load_settings().widths(uncertainty), []
     streams = [np.random.default_rng(np.random.SeedSequence(s, spawn_key=_STREAM)) for s in seeds]
     for name, share in chosen.items():
-        width = settings.neutral_spread if TABLE[name].solved else settings.spread
         ratio = drawn.values[name] / usual.values[name]
-        score = ratio.reshape(len(ratio), -1).log() / (uncertainty * width)
+        score = ratio.reshape(len(ratio), -1).log() / widths[name]
         errors = np.stack([rng.standard_normal(score.shape[1]) for rng in streams])
         wrong = (share * (1 - share)) ** 0.5 * torch.as_tensor(errors).to(score)
         columns.append(share * score + wrong)

@@ -5,7 +5,7 @@ Shapes: N members, D districts, V observed series. All float64.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import torch
@@ -94,34 +94,23 @@ def draw_parameters(
         shape = (settings.members, *size)
         return torch.randn(shape, dtype=torch.float64, generator=generator)
 
-    return spread_around(
-        Parameters.default(centre),
-        noise,
-        settings.spread,
-        settings.neutral_spread,
-        settings.dynamic,
-    )
+    return spread_around(Parameters.default(centre), noise, settings.widths())
 
 
 def spread_around(
     base: Parameters,
     noise: Callable[[tuple[int, ...]], Tensor],
-    spread: float,
-    neutral_spread: float,
-    dynamic: Sequence[str],
+    widths: Mapping[str, float],
 ) -> Parameters:
     """Log-normal draws around ``base``, a row each.
 
     Args:
-        noise: standard normal numbers ``[rows, *size]``. spread: standard deviation of the logs
-            of the ``dynamic`` parameters; neutral_spread: of those of the neutral prior.
+        noise: standard normal numbers ``[rows, *size]``. widths: standard deviations of the logs
+            of the parameters that are drawn (``TwinSettings.widths``).
     """
     drawn: dict[str, Tensor] = {}
-    for name, parameter in TABLE.items():
-        if not parameter.solved and name not in dynamic:
-            continue
-        value = base.values[name]
-        width = neutral_spread if parameter.solved else spread
+    for name, width in widths.items():
+        parameter, value = TABLE[name], base.values[name]
         sample = value * torch.exp(width * noise(tuple(value.shape[1:])))
         if not parameter.solved:
             sample = sample.clamp(parameter.low, parameter.high)

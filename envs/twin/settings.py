@@ -53,6 +53,15 @@ class TwinSettings:
     district_amenity: Process
     series: dict[str, Series]
 
+    def widths(self, strength: float = 1.0) -> dict[str, float]:
+        """Parameters that are drawn, in the order of the table: ``strength`` times the standard
+        deviation of their logs, ``neutral_spread`` for those of the neutral prior."""
+        return {
+            name: strength * (self.neutral_spread if row.solved else self.spread)
+            for name, row in TABLE.items()
+            if row.solved or name in self.dynamic
+        }
+
 
 def load_settings(path: Path = DEFAULT, **overrides: Any) -> TwinSettings:
     """Settings of a file, with top-level values overridden.
