@@ -1,5 +1,9 @@
-"""The error of whoever asks for a world: it says what to change, and needs no traceback."""
+"""Errors of whoever asks for a world: they say what to change, and need no traceback."""
 
 
 class ScenarioError(ValueError):
     """A scenario that cannot be had: offered wrongly, or not with these options in this city."""
+
+
+class CompileError(ScenarioError):
+    """A step that cannot be compiled on this machine, or with these options, or for this use."""

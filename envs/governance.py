@@ -9,6 +9,7 @@ counterfactual copies of the row where credit asks for them (``envs.credit``).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -140,8 +141,15 @@ class GovernanceEnv(Foresight, Variety):
 
     def step(self, actions: Mapping[str, Tensor]) -> StepResult:
         """Govern all rows for one step with actions ``[B, n, act]`` in [-1, 1]."""
+        result = self._govern(self._within(actions))
+        if not bool(result.terminated.any()):
+            return result
+        self._restart(torch.nonzero(result.terminated).flatten().tolist())
+        return replace(result, observations=self._observations(self._scene()))
+
+    def _govern(self, asked: Mapping[str, Tensor]) -> StepResult:
+        """The step before any row that ends is reset; ``asked``: actions as they count."""
         n, on = self.num_envs, self._ground
-        asked = self._within(actions)
         self._said = self.options.say(asked)
         requested = self._requested(asked)
         shocks = self._shocks
@@ -169,13 +177,13 @@ class GovernanceEnv(Foresight, Variety):
         self._shocks = shocks
         terminated = self._lived >= self.options.horizon
         beta = on.beta**self.months_per_step
-        stocks_left = beta * self._stocks_value(bool(terminated.any()))
+        stocks_left = beta * self._stocks_value(terminated)
         left = self._credit.split(stocks_left)
         ended = torch.where(terminated, left, torch.zeros_like(left))
         paid = ended
         if self.options.terminal == "costates":
-            paid = left - self._potential
-            self._potential = left / beta
+            paid = left - self._potential.T
+            self._potential = (left / beta).T
         scene = self._scene()
         costs = self.options.costs(scene)
         goals = self.options.goals(scene)
@@ -186,9 +194,6 @@ class GovernanceEnv(Foresight, Variety):
         info["set_costs"] = cost_sets.joint_costs(self.cost_sets, self.groups, self.options, scene)
         observations = self._observations(scene)
         info["final_observations"] = observations
-        if bool(terminated.any()):
-            self._restart(torch.nonzero(terminated).flatten().tolist())
-            observations = self._observations(self._scene())
         return StepResult(
             observations, earned.total, costs, terminated, torch.zeros_like(terminated), info
         )
@@ -280,10 +285,12 @@ class GovernanceEnv(Foresight, Variety):
 
     def _weather(self) -> Shocks:
         """What the world does in a month to the governed rows, and the same to copies and twins."""
-        return tree.tree_map(
-            lambda x: x.repeat(self._every // self.num_envs, *(1,) * (x.dim() - 1)),
-            self._dynamics.advance(),
-        )
+        return self._repeated(self._dynamics.advance())
+
+    def _repeated(self, shocks: Shocks) -> Shocks:
+        """Shocks of the governed rows, and the same for copies and twins."""
+        blocks = self._every // self.num_envs
+        return tree.tree_map(lambda x: x.repeat(blocks, *(1,) * (x.dim() - 1)), shocks)
 
     def _restart(self, rows: list[int]) -> None:
         """Put rows and their twins back to the first state and draw new shocks."""
@@ -293,7 +300,8 @@ class GovernanceEnv(Foresight, Variety):
         if len(rows) == n:
             self._state, self._flows = on.start, on.first
             self._lived = torch.zeros_like(self._lived)
-            self._potential = torch.zeros(n, dtype=self.dtype, device=self.device)
+            agents = 1 if self._credit.weights is None else len(self._credit.weights)
+            self._potential = torch.zeros(n, agents, dtype=self.dtype, device=self.device)
             self._said = tree.tree_map(torch.zeros_like, self._said)
             return
         mask = torch.zeros(n, dtype=torch.bool, device=self.device)
@@ -302,17 +310,18 @@ class GovernanceEnv(Foresight, Variety):
         self._state = tree.where(every, on.start, self._state)
         self._flows = tree.where(every, on.first, self._flows)
         self._lived = torch.where(mask, torch.zeros_like(self._lived), self._lived)
-        self._potential = torch.where(mask, torch.zeros_like(self._potential), self._potential)
+        self._potential = self._potential.masked_fill(mask.unsqueeze(-1), 0)
         silence = tree.tree_map(torch.zeros_like, self._said)
         self._said = tree.where(mask, silence, self._said)
 
-    def _stocks_value(self, last: bool) -> Tensor:
-        """Value of the stocks of rows, copies and twins ``[2 + C, B]``, months of income."""
+    def _stocks_value(self, terminated: Tensor) -> Tensor:
+        """Value of the stocks of rows, copies and twins ``[2 + C, B]``, months of income; where
+        they count at the end only, zero while no row is ``terminated`` ``[B]``."""
         n, on = self.num_envs, self._ground
         none = torch.zeros(n, dtype=self.dtype, device=self.device)
         if self.options.terminal == "costates":
             value = on.prices.value(self._state, n)
-        elif last:
+        elif bool(terminated.any()):
             value = self._tail_value()
         else:
             value = none.repeat(self._every // n - 1)

@@ -23,12 +23,16 @@ import envs
 from envs.adapters.null import NullCore
 from envs.adapters.optional import MissingLibraryError, needs_extra
 from envs.adapters.sb3 import GovernanceVecEnv
+from envs.errors import CompileError
 from experiments import config, peer_speed, speed
 
 Tick = Callable[[], None]
 
 #: Goal for the ratio of learning speeds, by city.
 GOALS = {"synthetic": 0.8}
+#: On what MAPPO is timed: whether there is nothing behind the shapes, and whether the step is
+#: compiled, of ours and of BenchMARL's alike.
+MARL_WORLDS = ((True, False), (False, False), (False, True))
 
 
 @dataclass(frozen=True)
@@ -36,12 +40,12 @@ class Plan:
     """What is measured.
 
     districts, rows: sizes of the model's table. seconds: length of one repeat of it. memory:
-    districts and rows whose memory is measured. device: of the model's months.
-    worlds: scenarios and cities to learn on. environments, months, batch, epochs, steps: of the
-    learner, with ``steps`` environment steps a rollout. repeats, pairs: repeats of the model's
-    times, pairs of rollouts. marl, minibatch, marl_pairs: scenario on which, and on whose shapes
-    with nothing behind them, MAPPO is timed beside BenchMARL's; environment steps in a minibatch;
-    pairs. peers: worlds of other libraries.
+    districts and rows whose memory is measured. device: of the model's months. worlds: scenarios
+    and cities to learn on, and whether the step is compiled. environments, months, batch, epochs,
+    steps: of the learner, with ``steps`` environment steps a rollout. repeats, pairs: repeats of
+    the model's times, pairs of rollouts. marl, minibatch, marl_pairs: scenario on which, and on
+    whose shapes with nothing behind them, MAPPO is timed beside BenchMARL's; environment steps in a
+    minibatch; pairs. peers: worlds of other libraries.
     """
 
     districts: tuple[int, ...] = (9, 33, 100)
@@ -50,10 +54,11 @@ class Plan:
     repeats: int = 5
     memory: tuple[tuple[int, int], ...] = ((33, 64), (33, 256), (33, 1024))
     device: str = "cpu"
-    worlds: tuple[tuple[str, str], ...] = (
-        ("city_v0", "synthetic"),
-        ("districts_v0", "synthetic"),
-        ("city_v0", "london"),
+    worlds: tuple[tuple[str, str, bool], ...] = (
+        ("city_v0", "synthetic", False),
+        ("city_v0", "synthetic", True),
+        ("districts_v0", "synthetic", True),
+        ("city_v0", "london", True),
     )
     environments: int = 256
     months: int = 3
@@ -70,7 +75,7 @@ class Plan:
     def work(self) -> int:
         """Units of progress."""
         sizes = len(self.districts) * len(self.rows) + len(peer_speed.sizes(self.peers, 1))
-        learning = self.pairs * len(self.worlds) + 2 * self.marl_pairs
+        learning = self.pairs * len(self.worlds) + len(MARL_WORLDS) * self.marl_pairs
         return self.repeats * sizes + len(self.memory) + learning
 
     def city(self, name: str) -> dict[str, Any]:
@@ -85,6 +90,7 @@ class LearningSpeed:
 
     scenario: str
     city: str
+    compiled: bool
     districts: int
     environments: int
     agents: int
@@ -97,9 +103,12 @@ class LearningSpeed:
     reached: bool | None
 
 
-def learning_speed(scenario: str, city: str, plan: Plan, tick: Tick) -> LearningSpeed:
+def learning_speed(
+    scenario: str, city: str, compiled: bool, plan: Plan, tick: Tick
+) -> LearningSpeed:
     """Time PPO on a scenario and on a null core of the same shapes, turn by turn."""
-    core = envs.make(scenario, num_envs=plan.environments, **plan.city(city))
+    options = plan.city(city) | {"compiled": compiled}
+    core = envs.make(scenario, num_envs=plan.environments, **options)
     worlds = [GovernanceVecEnv(core), GovernanceVecEnv(NullCore.like(core))]
     with warnings.catch_warnings():  # a last minibatch that is short costs both alike
         warnings.filterwarnings("ignore", message="You have specified a mini-batch size")
@@ -130,6 +139,7 @@ def learning_speed(scenario: str, city: str, plan: Plan, tick: Tick) -> Learning
     return LearningSpeed(
         scenario=core.scenario,
         city=city,
+        compiled=compiled,
         districts=core.city.districts,
         environments=plan.environments,
         agents=sum(group.size for group in core.groups),
@@ -143,6 +153,17 @@ def learning_speed(scenario: str, city: str, plan: Plan, tick: Tick) -> Learning
     )
 
 
+def learning_speeds(plan: Plan, tick: Tick) -> Iterator[dict[str, Any]]:
+    """PPO on every world of the plan, or a note that its step cannot be compiled here."""
+    for scenario, city, compiled in plan.worlds:
+        try:
+            yield asdict(learning_speed(scenario, city, compiled, plan, tick)) | {"note": ""}
+        except CompileError as error:
+            yield {"scenario": scenario, "city": city, "compiled": compiled, "note": str(error)}
+            for _ in range(plan.pairs):
+                tick()
+
+
 def marl_speeds(plan: Plan, tick: Tick) -> Iterator[dict[str, Any]]:
     """Our MAPPO beside BenchMARL's, or a note that it is not installed."""
     try:
@@ -150,10 +171,9 @@ def marl_speeds(plan: Plan, tick: Tick) -> Iterator[dict[str, Any]]:
             from experiments import marl_speed
     except MissingLibraryError as error:
         yield {"world": plan.marl, "environments": plan.environments, "note": str(error)}
-        for _ in range(2 * plan.marl_pairs):
+        for _ in range(len(MARL_WORLDS) * plan.marl_pairs):
             tick()
         return
-    options = plan.city("synthetic")
     settings = config.load(
         [
             "agent=mappo",
@@ -163,8 +183,15 @@ def marl_speeds(plan: Plan, tick: Tick) -> Iterator[dict[str, Any]]:
             f"agent.epochs={plan.epochs}",
         ]
     ).agent
-    for null in (True, False):
-        found = marl_speed.marl_speed(plan.marl, null, options, settings, plan.marl_pairs, tick)
+    for null, compiled in MARL_WORLDS:
+        options = plan.city("synthetic") | {"compiled": compiled}
+        try:
+            found = marl_speed.marl_speed(plan.marl, null, options, settings, plan.marl_pairs, tick)
+        except CompileError as error:
+            yield {"world": plan.marl, "environments": plan.environments, "note": str(error)}
+            for _ in range(plan.marl_pairs):
+                tick()
+            continue
         yield asdict(found) | {"reached": found.reached, "note": ""}
 
 
@@ -181,7 +208,7 @@ def measure(plan: Plan, tick: Tick) -> dict[str, Any]:
         ],
         "memory": list(_memory(plan, tick)),
         "agreement": None if plan.device == "cpu" else speed.agreement(33, 32, 12, plan.device),
-        "learning": [asdict(learning_speed(*world, plan, tick)) for world in plan.worlds],
+        "learning": list(learning_speeds(plan, tick)),
         "marl": list(marl_speeds(plan, tick)) if plan.marl_pairs else [],
         "peers": [
             asdict(row)

@@ -57,13 +57,23 @@ class Log:
         self.board.close()
 
 
+def training_world(config: Config, rows: int, seed: int) -> Any:
+    """The world that a learner is trained on; it is scored on one that is not compiled.
+
+    Raises:
+        ScenarioError: a step that cannot be compiled, where the configuration asks for it.
+    """
+    options = config.environment(rows, seed)
+    return envs.make(config.scenario, **options, compiled=config.settings.compiled)
+
+
 def learn_by_sb3(config: Config, run: Run) -> Policy:
     """A learner of Stable-Baselines3 or sb3-contrib."""
     from agents import sb3
 
     settings, rows = config.settings, config.agent.num_envs
     cities = training_seed(settings.seed, WORLD, rows)
-    world = envs.make(config.scenario, **config.environment(rows, cities))
+    world = training_world(config, rows, cities)
     return in_segments(sb3.make(config.agent, world, settings.seed, settings.device), run)
 
 
@@ -73,7 +83,7 @@ def learn_natively(config: Config, run: Run) -> Policy:
 
     settings, rows = config.settings, config.agent.num_envs
     cities = training_seed(settings.seed, WORLD, rows)
-    world = envs.make(config.scenario, **config.environment(rows, cities))
+    world = training_world(config, rows, cities)
     learner: Any = learners.make(config.agent, world, settings.seed)
     course = first_plan(config, run, world)
     if course is not None:

@@ -116,9 +116,10 @@ def marl_speed(
         experiment = _experiment(task, settings, frames, pairs + 1, folder)
         experiment.callbacks.append(turns)  # later than the rest, which BenchMARL writes to a file
         experiment.run()
+    named = f"{scenario}, compiled" if options.get("compiled") else scenario
     ratios = [theirs / ours for theirs, ours in zip(turns.benchmarl, turns.own, strict=True)]
     return MarlSpeed(
-        world=f"null, shapes of {scenario}" if null else scenario,
+        world=f"null, shapes of {scenario}" if null else named,
         environments=settings.num_envs,
         agents=sum(group.size for group in core.groups),
         own=frames / median(turns.own),

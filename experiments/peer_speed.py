@@ -19,6 +19,7 @@ import numpy as np
 import torch
 
 import envs
+from envs.errors import CompileError
 from experiments import speed
 
 #: Random actions of a step that are drawn beforehand and used in turn.
@@ -61,7 +62,8 @@ class Peer:
     """A world to time.
 
     world: its name; library: distribution that brings it, "" for ours; make: the world with a
-    number of environments; batches: whether it steps many environments at once; install: command.
+    number of environments; batches: whether it steps many environments at once; install: command;
+    note: what sets it apart.
     """
 
     world: str
@@ -69,12 +71,18 @@ class Peer:
     make: Callable[[str, int], Stepper]
     batches: bool = True
     install: str = ""
+    note: str = ""
 
 
-def city(scenario: str, batch: int) -> Stepper:
+def city(scenario: str, batch: int, compiled: bool = False) -> Stepper:
     """A scenario of ours on synthetic cities."""
     core = envs.make(
-        scenario, num_envs=batch, city="synthetic", districts=DISTRICTS, months_per_step=MONTHS
+        scenario,
+        num_envs=batch,
+        city="synthetic",
+        districts=DISTRICTS,
+        months_per_step=MONTHS,
+        compiled=compiled,
     )
     source = torch.Generator().manual_seed(0)
 
@@ -90,6 +98,11 @@ def city(scenario: str, batch: int) -> Stepper:
             core.step(next(actions))
 
     return Stepper(sum(group.size for group in core.groups), batch, step)
+
+
+def compiled_city(scenario: str, batch: int) -> Stepper:
+    """The same by compiled steps."""
+    return city(scenario, batch, compiled=True)
 
 
 def vmas(world: str, batch: int) -> Stepper:
@@ -158,6 +171,7 @@ def mpe2(world: str, batch: int) -> Stepper:
 INSTALL_CITYLEARN = f"{EXTRA} && pip install --no-deps citylearn==2.1.2 simplejson"
 PEERS = (
     Peer("city_v0", "", city),
+    Peer("city_v0", "", compiled_city, note="compiled"),
     Peer("districts_v0", "", city),
     Peer("navigation", "vmas", vmas, install=EXTRA),
     Peer("simple_spread_v3", "mpe2", mpe2, batches=False, install=EXTRA),
@@ -205,7 +219,7 @@ def peer_speeds(
             agent_steps=steps / median(spent),
             slowest=steps / max(spent),
             fastest=steps / min(spent),
-            note="" if peer.batches else "does not batch: one environment at a time",
+            note=peer.note if peer.batches else "does not batch: one environment at a time",
         )
 
 
@@ -215,5 +229,7 @@ def _made(peer: Peer, size: int) -> Stepper | str:
         stepper = peer.make(peer.world, size)
     except ModuleNotFoundError as error:
         return f"{error.name} is not installed: {peer.install}"
+    except CompileError as error:
+        return str(error)
     stepper.step()
     return stepper

@@ -89,5 +89,6 @@ class TrainSettings:
     experiment: ExperimentSettings
     seed: Annotated[int, Between(0, TRAINING_SEEDS - 1)]
     device: Annotated[str, Check(_device_fault)]
+    compiled: bool
     threads: Annotated[int, Between(1, 1024)]
     runs: str

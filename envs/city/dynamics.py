@@ -149,6 +149,17 @@ class Dynamics:
         self._month[index] = 0
 
     @property
+    def active(self) -> tuple[str, ...]:
+        """Shocks that may be other than zero, in the order of the table."""
+        moving = {*CITY_SERIES, *DISTRICT_SERIES, *self._events}
+        noisy = bool(self._chance)
+        return tuple(
+            name
+            for name, row in SHOCKS.items()
+            if name in moving or (noisy and row.kind == "noise")
+        )
+
+    @property
     def levels(self) -> Tensor:
         """Levels with their trends before ``strength`` ``[rows, width]``, log points."""
         return self._level + self._trend

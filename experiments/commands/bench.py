@@ -30,6 +30,7 @@ MEMORY = {
 LEARNING = {
     "scenario": "scenario",
     "city": "city",
+    "compiled": "compiled",
     "districts": "districts",
     "agents": "agents",
     "city_steps": "agent-steps/s",
@@ -39,6 +40,7 @@ LEARNING = {
     "highest": "highest",
     "goal": "goal",
     "reached": "reached",
+    "note": "",
 }
 MARL = {
     "world": "world",

@@ -23,7 +23,7 @@ TINY = bench.Plan(
     seconds=0.001,
     repeats=3,
     memory=(),
-    worlds=(("fake_v0", "nowhere"),),
+    worlds=(("fake_v0", "nowhere", False),),
     environments=2,
     batch=16,
     epochs=1,
@@ -66,9 +66,13 @@ def test_every_measurement_is_made_and_counted(fake_core: None) -> None:
     ticks: list[None] = []
     plan = replace(TINY, marl="fake_v0", minibatch=10, marl_pairs=2, peers=(Peer("x", "", lazy),))
     result = bench.measure(plan, lambda: ticks.append(None))
-    assert len(ticks) == plan.work == 3 * 2 + 3 + 2 * 2 + 3 * 2
+    assert len(ticks) == plan.work == 3 * 2 + 3 + 3 * 2 + 3 * 2
     assert [row["world"] for row in result["peers"]] == result["plan"]["peers"] * 2 == ["x", "x"]
-    assert [row["world"] for row in result["marl"]] == ["null, shapes of fake_v0", "fake_v0"]
+    assert [row["world"] for row in result["marl"]] == [
+        "null, shapes of fake_v0",
+        "fake_v0",
+        "fake_v0, compiled",
+    ]
     assert [(m["districts"], m["rows"]) for m in result["model"]] == [(3, 1), (3, 2)]
     for found in result["model"]:
         assert found["slowest"] <= found["city_months"] <= found["fastest"]
@@ -134,8 +138,9 @@ def test_mappo_takes_turns_with_benchmarl(fake_core: None, monkeypatch: pytest.M
     plan = replace(TINY, marl="fake_v0", minibatch=10, marl_pairs=1)
     for own in (rollouts, paused):
         monkeypatch.setattr(marl_speed, "_rollouts", own)
-        null, world = bench.marl_speeds(plan, lambda: None)
-        for row in (null, world):
+        null, *worlds = bench.marl_speeds(plan, lambda: None)
+        assert len(worlds) == 2
+        for row in (null, *worlds):
             assert (row["environments"], row["agents"], row["goal"]) == (2, 4, 3.0)
             assert 0 < row["lowest"] <= row["ratio"] <= row["highest"]
             assert row["reached"] == (row["ratio"] >= 3)
@@ -175,7 +180,7 @@ def test_without_benchmarl_the_row_says_how_to_install_it(monkeypatch: pytest.Mo
     plan = replace(TINY, marl_pairs=2)
     (row,) = bench.marl_speeds(plan, lambda: ticks.append(None))
     assert "pip install polislab[benchmarl]" in row["note"]
-    assert len(ticks) == 4
+    assert len(ticks) == 6
 
 
 def test_peers_are_timed_at_equal_batch() -> None:

@@ -1,0 +1,1 @@
+"""A step of an environment as one compiled program: lanes of a processor are environments."""

@@ -1,0 +1,84 @@
+"""Programs as shared libraries: compiled once, kept in a cache, called from Python."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from envs.errors import CompileError
+
+#: Names of compilers in the order in which they are tried; the variable CXX comes first.
+COMPILERS = ("g++", "clang++", "c++")
+FLAGS = (
+    *("-x", "c++", "-std=c++17", "-shared", "-fPIC", "-w"),
+    *("-O2", "-march=native", "-fopenmp-simd", "-ffast-math", "-fno-finite-math-only"),
+)
+#: Flags of the processor's widest vectors, and of vectors in the mathematical functions; left out
+#: where compilers or libraries have none.
+WISHES = ("-mprefer-vector-width=512", "-fno-tree-loop-distribute-patterns", "-DVECTOR_MATHS")
+LIBRARIES = ("-lmvec", "-lm")
+
+
+def compiler() -> str:
+    """The C++ compiler of this machine.
+
+    Raises:
+        CompileError: there is none.
+    """
+    for name in (os.environ.get("CXX"), *COMPILERS):
+        if name and (found := shutil.which(name)):
+            return found
+    raise CompileError(
+        f"no C++ compiler: expected {', '.join(COMPILERS)} on the path, or the variable CXX to "
+        "name one (Debian: apt install g++)"
+    )
+
+
+def folder() -> Path:
+    """Where compiled programs are kept."""
+    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(root) / "polislab" / "steps"
+
+
+def load(text: str) -> ctypes.CDLL:
+    """A program, compiled if this machine has not compiled it before.
+
+    Raises:
+        CompileError: no compiler, or it refuses the text.
+    """
+    tool = compiler()
+    made_for = [text, tool, *FLAGS, *WISHES, platform.node(), platform.machine()]
+    name = hashlib.sha256("\0".join(made_for).encode()).hexdigest()[:24]
+    target = folder() / f"{name}.so"
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _build(tool, text, target)
+    return ctypes.CDLL(str(target))
+
+
+def _build(tool: str, text: str, target: Path) -> None:
+    """Compile in a folder beside the target, and put the library in place at once."""
+    with tempfile.TemporaryDirectory(dir=target.parent) as place:
+        source, made = Path(place) / "step.cpp", Path(place) / "step.so"
+        source.write_text(text, encoding="utf-8")
+        tries = ((*WISHES, *LIBRARIES), ("-DVECTOR_MATHS", *LIBRARIES), ("-lm",))
+        for extra in tries:
+            done = _run([tool, *FLAGS, str(source), "-o", str(made), *extra])
+            if done.returncode == 0:
+                break
+        else:
+            lines = [line for line in done.stderr.splitlines() if "error" in line]
+            reason = (lines or done.stderr.splitlines() or ["no message"])[0]
+            raise CompileError(f"{tool} refused a compiled step: {reason}")
+        os.replace(made, target)
+
+
+def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True, check=False)

@@ -1,0 +1,86 @@
+"""Tensors by environment and the vectors of a program, back and forth.
+
+Shapes: B environments, T tiles of L lanes (the last one filled up with copies), N numbers of an
+environment. Tensors of rows have the governed ones first, then copies and twins ``[r B, ...]``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from envs.compiled.program import LANES
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Numbers of an environment one after another: shapes ``[r, ...]`` by name."""
+
+    shapes: Mapping[str, torch.Size]
+
+    @property
+    def size(self) -> int:
+        """Numbers N."""
+        return sum(shape.numel() for shape in self.shapes.values())
+
+    def places(self) -> dict[str, int]:
+        """Where each begins."""
+        found, first = {}, 0
+        for name, shape in self.shapes.items():
+            found[name] = first
+            first += shape.numel()
+        return found
+
+    def flat(self, tensors: Mapping[str, Tensor], rows: int) -> Tensor:
+        """Tensors ``[r B, ...]`` by name as ``[B, N]``; one row stands for all."""
+        return torch.cat(
+            [_by_environment(tensors[name], shape, rows) for name, shape in self.shapes.items()], 1
+        )
+
+    def named(self, flat: Tensor) -> dict[str, Tensor]:
+        """Numbers ``[B, N]`` as tensors ``[r B, ...]`` by name."""
+        parts = torch.split(flat, [shape.numel() for shape in self.shapes.values()], 1)
+        return {
+            name: _by_row(part, shape)
+            for part, (name, shape) in zip(parts, self.shapes.items(), strict=True)
+        }
+
+
+def tiled(flat: Tensor) -> Tensor:
+    """Numbers ``[B, N]`` as tiles ``[T, N, L]``."""
+    rows = flat.shape[0]
+    missing = -rows % LANES
+    if missing:
+        flat = torch.cat([flat, flat[-1:].expand(missing, -1)])
+    return flat.reshape(-1, LANES, flat.shape[1]).transpose(1, 2).contiguous()
+
+
+def untiled(tiles: Tensor, rows: int) -> Tensor:
+    """Tiles ``[T, N, L]`` as numbers ``[B, N]``."""
+    return tiles.transpose(1, 2).clone(memory_format=torch.contiguous_format).flatten(0, 1)[:rows]
+
+
+def tiles(rows: int) -> int:
+    """Tiles of some environments."""
+    return -(-rows // LANES)
+
+
+def _by_row(part: Tensor, shape: torch.Size) -> Tensor:
+    """``[B, r n]`` as ``[r B, ...]``."""
+    rows, rest = shape[0], shape[1:]
+    if rows > 1:
+        part = part.reshape(-1, rows, rest.numel()).transpose(0, 1).flatten(0, 1)
+    return part if len(rest) == 1 else part.reshape(-1, *rest)
+
+
+def _by_environment(x: Tensor, shape: torch.Size, rows: int) -> Tensor:
+    """``[r B, ...]`` as ``[B, r n]``; of more blocks of rows than asked for the first count."""
+    if shape[0] == 1 and x.shape[0] == rows:
+        return x.reshape(rows, -1)
+    if x.shape[0] == 1:
+        x = x.expand(rows * shape[0], *x.shape[1:])
+    blocks = x.reshape(x.shape[0] // rows, rows, -1)[: shape[0]]
+    return blocks.transpose(0, 1).reshape(rows, -1)
