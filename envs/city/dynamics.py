@@ -21,6 +21,11 @@ CITY_SERIES = tuple(shock.name for shock in _LEVELS if not shock.axis or shock.s
 DISTRICT_SERIES = tuple(shock.name for shock in _LEVELS if shock.axis == "district")
 
 
+#: What has come about in a month, by row: all levels under one name, events and noise by theirs.
+Moved = dict[str, Tensor]
+LEVELS = "levels"
+
+
 @dataclass(frozen=True)
 class Preset:
     """Strength of the exogenous processes, all assumed.
@@ -149,17 +154,6 @@ class Dynamics:
         self._month[index] = 0
 
     @property
-    def active(self) -> tuple[str, ...]:
-        """Shocks that may be other than zero, in the order of the table."""
-        moving = {*CITY_SERIES, *DISTRICT_SERIES, *self._events}
-        noisy = bool(self._chance)
-        return tuple(
-            name
-            for name, row in SHOCKS.items()
-            if name in moving or (noisy and row.kind == "noise")
-        )
-
-    @property
     def levels(self) -> Tensor:
         """Levels with their trends before ``strength`` ``[rows, width]``, log points."""
         return self._level + self._trend
@@ -215,25 +209,36 @@ class Dynamics:
 
     def advance(self) -> Shocks:
         """Shocks of the next month, one row each."""
+        return self.shocks(self.move())
+
+    def move(self) -> Moved:
+        """Move all rows one month: what has come about there, before it is told by shock."""
         rows = torch.arange(self._level.shape[0], device=self._level.device)
         month = self._month.clamp_max(self.months - 1)
         self._level = self.preset.persistence * self._level + self._noise[month, rows]
         self._trend = self._trend + self._drift
         self._month = self._month + 1
-        now = self.strength * (self._level + self._trend)
-        city, local = now.tensor_split([len(CITY_SERIES)], -1)
+        moved = {LEVELS: self.strength * (self._level + self._trend)}
+        for name, series in self._events.items():
+            moved[name] = self.strength * series[month, rows]
+        if self._chance:
+            moved |= self._draw()
+        return moved
+
+    def shocks(self, moved: Moved) -> Shocks:
+        """Shocks of a month in which some rows have moved."""
+        city, local = moved[LEVELS].tensor_split([len(CITY_SERIES)], -1)
         shocks = self._quiet | dict(zip(CITY_SERIES, city.unbind(-1), strict=True))
         by_district = local.reshape(-1, len(DISTRICT_SERIES), self.districts).unbind(1)
         for name, series in zip(DISTRICT_SERIES, by_district, strict=True):
             common = shocks[name].unsqueeze(-1) if SHOCKS[name].shared else 0.0
             shocks[name] = common + series
-        for name, series in self._events.items():
-            shocks[name] = shocks[name] + self.strength * series[month, rows]
-        if self._chance:
-            shocks |= self._draw()
+        for name, series in moved.items():
+            if name != LEVELS:
+                shocks[name] = shocks[name] + series if name in self._events else series
         return shocks
 
-    def _draw(self) -> Shocks:
+    def _draw(self) -> Moved:
         """This month's noise, from each row's own stream."""
         drawn = {}
         for name, shock in SHOCKS.items():

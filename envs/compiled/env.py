@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from envs.city import tree
+from envs.city.dynamics import Moved
 from envs.city.model import City
 from envs.city.shocks import Shocks
 from envs.compiled import library
@@ -95,9 +96,9 @@ class CompiledEnv(GovernanceEnv):
         library.compiler()
         self.tiles: Tensor | None = None
         self._opened: dict[str, Any] | None = {}
-        self._told_weather: Shocks | None = None
+        self._told_weather: Moved | None = None
         self._program: CompiledStep | None = None
-        self._forecast: list[Shocks] = []
+        self._forecast: list[Moved] = []
         self._standing = False
         super().__init__(scenario_id, scenario, city, num_envs, seed, dtype, device)
 
@@ -114,7 +115,8 @@ class CompiledEnv(GovernanceEnv):
     def _shocks(self) -> Shocks:
         """Shocks of the last month, of all rows."""
         if self._told_weather is not None:
-            self._last_shocks, self._told_weather = self._repeated(self._told_weather), None
+            shocks = self._repeated(self._dynamics.shocks(self._told_weather))
+            self._last_shocks, self._told_weather = shocks, None
         return self._last_shocks
 
     @_shocks.setter
@@ -139,7 +141,9 @@ class CompiledEnv(GovernanceEnv):
         super()._restart(rows)
 
     def _weather(self) -> Shocks:
-        return self._repeated(self._forecast.pop(0)) if self._forecast else super()._weather()
+        if not self._forecast:
+            return super()._weather()
+        return self._repeated(self._dynamics.shocks(self._forecast.pop(0)))
 
     def _govern(self, asked: Mapping[str, Tensor]) -> StepResult:
         if torch.is_grad_enabled() and any(x.requires_grad for x in asked.values()):
@@ -147,7 +151,7 @@ class CompiledEnv(GovernanceEnv):
                 "gradients are asked of a compiled step, which gives none: make the world without "
                 "compiled, or step it under torch.no_grad()"
             )
-        weather = [self._dynamics.advance() for _ in range(self.months_per_step)]
+        weather = [self._dynamics.move() for _ in range(self.months_per_step)]
         if self._program is None or not (self._standing or self._program.fits(self)):
             self._program = CompiledStep(trace(self), self)
             self._standing = True
@@ -169,7 +173,7 @@ class CompiledEnv(GovernanceEnv):
         )
 
     def _advanced(
-        self, program: CompiledStep, asked: Mapping[str, Tensor], weather: list[Shocks]
+        self, program: CompiledStep, asked: Mapping[str, Tensor], weather: list[Moved]
     ) -> tuple[Tensor, dict[str, Any]]:
         """What is carried out of a step, and what it tells; the environment stays as it is."""
         if self.tiles is None:
@@ -180,7 +184,7 @@ class CompiledEnv(GovernanceEnv):
         return program.advance(*self._last)
 
     def _prove(
-        self, program: CompiledStep, asked: Mapping[str, Tensor], weather: list[Shocks]
+        self, program: CompiledStep, asked: Mapping[str, Tensor], weather: list[Moved]
     ) -> None:
         """Set a new program beside the step that it was traced from, of all rows.
 

@@ -20,8 +20,9 @@ from torch.fx import Graph
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from envs.city import tree
+from envs.city.dynamics import Moved
 from envs.city.parameters import Parameters
-from envs.city.shocks import Shocks, no_shocks
+from envs.city.shocks import Shocks
 from envs.errors import CompileError
 from envs.governance import GovernanceEnv
 from envs.ground import Ground
@@ -90,9 +91,9 @@ def standing(on: Ground, found: dict[str, Any]) -> Ground:
     return replace(on, model=model, governed=model, prices=prices, **rest)
 
 
-def given(actions: Named, weather: list[Shocks], lived: Tensor) -> dict[str, Any]:
+def given(actions: Named, weather: list[Moved], lived: Tensor) -> dict[str, Any]:
     """What comes with a step, a tree."""
-    months = {str(month): shocks for month, shocks in enumerate(weather)}
+    months = {str(month): moved for month, moved in enumerate(weather)}
     return {"actions": actions, "weather": months, "lived": lived}
 
 
@@ -110,10 +111,10 @@ def told(result: StepResult) -> dict[str, Any]:
 class OneEnv(GovernanceEnv):
     """An environment of one row whose weather is told."""
 
-    forecast: list[Shocks]
+    forecast: list[Moved]
 
     def _weather(self) -> Shocks:
-        return self._repeated(self.forecast.pop(0))
+        return self._repeated(self._dynamics.shocks(self.forecast.pop(0)))
 
 
 def trace(env: GovernanceEnv) -> Trace:
@@ -126,8 +127,7 @@ def trace(env: GovernanceEnv) -> Trace:
     # which stocks have a price is settled for all rows together
     priced = replace(env._ground.prices, prices=tree.tree_map(_first, env._ground.prices.prices))
     one._ground = on = replace(one._ground, prices=priced)
-    calm = no_shocks(1, env.city.districts, one._state.planning.home_rent)
-    quiet = [{name: calm[name] for name in one._dynamics.active}] * one.months_per_step
+    quiet = [one._dynamics.move() for _ in range(one.months_per_step)]
     lived = one._lived.to(one.dtype)
     trees = [carried(one), numbers(one), given(one._quiet_actions(), quiet, lived)]
     results: dict[str, torch.Size] = {}
@@ -140,7 +140,7 @@ def trace(env: GovernanceEnv) -> Trace:
         one._state, one._flows = before["state"], before["flows"]
         one._potential, one._said = before["potential"], before["said"]
         one._lived = now["lived"]
-        one.forecast = [calm | shocks for shocks in now["weather"].values()]
+        one.forecast = list(now["weather"].values())
         result = told(one._govern(now["actions"]))
         results.update((name, x.shape) for name, x in tree.leaves(result))
         form.update(tree.tree_map(lambda x: torch.empty(0), result))

@@ -18,6 +18,7 @@ from envs.compiled.trace import carried, told
 from envs.errors import CompileError
 from envs.scenarios.city_v0 import CityV0
 from envs.view import View
+from experiments import config, learning
 
 ROWS = 20
 #: Scenarios that can be compiled as they stand.
@@ -252,3 +253,14 @@ def test_scenarios_that_are_no_one_graph_are_refused(
     world = make("odd_v0", compiled=True)
     with torch.no_grad(), pytest.raises(CompileError, match=reason):
         world.step(world._quiet_actions())
+
+
+def test_only_training_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a configuration is scored on is not."""
+    asked: list[dict[str, Any]] = []
+    monkeypatch.setattr(learning.envs, "make", lambda _, **options: asked.append(options))
+    for text, expected in (("compiled=true", True), ("compiled=false", False)):
+        chosen = config.load([text])
+        learning.training_world(chosen, 2, 0)
+        assert asked.pop()["compiled"] is expected
+        assert "compiled" not in chosen.environment(2, 0)
