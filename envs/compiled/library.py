@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 from envs.errors import CompileError
@@ -24,6 +25,9 @@ FLAGS = (
 #: where compilers or libraries have none.
 WISHES = ("-mprefer-vector-width=512", "-fno-tree-loop-distribute-patterns", "-DVECTOR_MATHS")
 LIBRARIES = ("-lmvec", "-lm")
+#: Numbers of a vector, by what a compiler defines.
+WIDTHS = {"__AVX512F__": 16, "__AVX__": 8}
+NARROWEST = 4
 
 
 def compiler() -> str:
@@ -39,6 +43,20 @@ def compiler() -> str:
         f"no C++ compiler: expected {', '.join(COMPILERS)} on the path, or the variable CXX to "
         "name one (Debian: apt install g++)"
     )
+
+
+@cache
+def lanes(tool: str) -> int:
+    """Environments of a vector: as many numbers as the processor's widest vectors hold.
+
+    Raises:
+        CompileError: a compiler that does not say.
+    """
+    done = _run([tool, *FLAGS, "-dM", "-E", os.devnull])
+    if done.returncode:
+        raise CompileError(f"{tool} refused its flags: {_reason(done.stderr)}")
+    known = {line.split()[1] for line in done.stdout.splitlines() if line.startswith("#define")}
+    return next((n for macro, n in WIDTHS.items() if macro in known), NARROWEST)
 
 
 def folder() -> Path:
@@ -74,10 +92,13 @@ def _build(tool: str, text: str, target: Path) -> None:
             if done.returncode == 0:
                 break
         else:
-            lines = [line for line in done.stderr.splitlines() if "error" in line]
-            reason = (lines or done.stderr.splitlines() or ["no message"])[0]
-            raise CompileError(f"{tool} refused a compiled step: {reason}")
+            raise CompileError(f"{tool} refused a compiled step: {_reason(done.stderr)}")
         os.replace(made, target)
+
+
+def _reason(messages: str) -> str:
+    lines = [line for line in messages.splitlines() if "error" in line]
+    return (lines or messages.splitlines() or ["no message"])[0]
 
 
 def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:

@@ -16,8 +16,6 @@ from envs.compiled.expressions import Buffer, Stage
 from envs.compiled.lowering import Lowering
 from envs.compiled.statements import Statement, literal
 
-#: Environments of a vector.
-LANES = 16
 #: Statements of a function: compilers take ever longer over longer ones.
 STATEMENTS = 100
 #: Functions by the stage of their statements.
@@ -25,8 +23,8 @@ FUNCTIONS = {Stage.SHARED: "share", Stage.ROWS: "settle", Stage.STEP: "advance"}
 
 _HEAD = """// One step of LANES environments at a time; written by polislab.
 #define LANES {lanes}
-typedef float v __attribute__((vector_size(4 * LANES), aligned(4 * (LANES < 16 ? LANES : 16))));
-#if defined(VECTOR_MATHS) && defined(__AVX512F__) && LANES == 16
+typedef float v __attribute__((vector_size(4 * LANES)));
+#if defined(VECTOR_MATHS) && defined(__AVX512F__)
 // the C library's functions of sixteen numbers
 #define LANE_BY_LANE(name, function) \
   extern "C" v _ZGVeN16v_##function(v); \
@@ -58,7 +56,7 @@ static inline v root(v x) {{
 static inline v all(float x) {{ return x - v{{}}; }}
 static inline v all(v x) {{ return x; }}
 static inline v power(v x, v e) {{ return e == 0 ? all(1.0f) : exponential(e * logarithm(x)); }}
-#if defined(__AVX512F__) && LANES == 16
+#if defined(__AVX512F__)
 // An estimate and a step of Newton's, to a unit in the last place; where that fails (zero and the
 // like) the estimate is what there is to know.
 static inline v quotient(v x, v y) {{
@@ -129,11 +127,12 @@ class Gap:
     size: int
 
 
-def program(lowering: Lowering, begun: dict[str, int]) -> Program:
+def program(lowering: Lowering, begun: dict[str, int], lanes: int) -> Program:
     """A program of the statements of a lowering.
 
     Args:
         begun: length of the arrays as far as they are inputs or results.
+        lanes: environments of a vector.
     """
     by_stage: dict[Stage, list[Statement]] = defaultdict(list)
     for statement in lowering.statements:
@@ -147,7 +146,7 @@ def program(lowering: Lowering, begun: dict[str, int]) -> Program:
                 sizes[array] += buffer.size
     sizes["s"] = _allot(by_stage[Stage.STEP])
     constants = ", ".join(literal(x) for x in lowering.constants) or "0"
-    parts = [_HEAD.format(lanes=LANES), f"static const float k[] = {{{constants}}};"]
+    parts = [_HEAD.format(lanes=lanes), f"static const float k[] = {{{constants}}};"]
     for stage, name in FUNCTIONS.items():
         parts += _functions(name, by_stage[stage])
     parts.append(_entries(sizes))

@@ -13,7 +13,7 @@ from envs.city import tree
 from envs.compiled import library
 from envs.compiled.expressions import Buffer, Stage, View
 from envs.compiled.lowering import Lowering
-from envs.compiled.program import LANES, program
+from envs.compiled.program import program
 from envs.compiled.rules import RULES
 from envs.compiled.tiles import Layout, tiled, tiles, untiled
 from envs.compiled.trace import Named, Trace, numbers
@@ -65,17 +65,18 @@ class CompiledStep:
     def __init__(self, found: Trace, env: GovernanceEnv) -> None:
         self.layouts = _layouts(found, env)
         self._told, self._made_for = found.form, _signature(env)
+        self.lanes = library.lanes(library.compiler())
         lowering = Lowering(RULES)
         lowering.run(found.graph, self._inputs(found), self._outputs(found))
         sizes = {array: layout.size for array, layout in self.layouts.items()}
-        self.program = program(lowering, sizes)
+        self.program = program(lowering, sizes, self.lanes)
         made = library.load(self.program.text)
         address = ctypes.c_void_p
         self._prepare, self._step = made.prepare, made.step
         self._prepare.argtypes = [ctypes.c_long, *[address] * 2]
         self._step.argtypes = [ctypes.c_long, *[address] * 9, ctypes.c_long]
-        self._scratch = torch.empty(self.program.sizes["s"], LANES)
-        self._left = torch.empty(1, sizes["f"], LANES)
+        self._scratch = torch.empty(self.program.sizes["s"], self.lanes)
+        self._left = torch.empty(1, sizes["f"], self.lanes)
         self.stand(env)
 
     def _inputs(self, found: Trace) -> list[View]:
@@ -99,29 +100,29 @@ class CompiledStep:
         """Go on with the numbers of the cities that an environment stands on now."""
         self.rows = env.num_envs
         found = dict(tree.leaves(numbers(env)))
-        sizes, count = self.program.sizes, tiles(self.rows)
-        own = torch.zeros(count, sizes["p"], LANES)
-        self._shared = torch.zeros(1, sizes["q"], LANES)
+        sizes, count = self.program.sizes, tiles(self.rows, self.lanes)
+        own = torch.zeros(count, sizes["p"], self.lanes)
+        self._shared = torch.zeros(1, sizes["q"], self.lanes)
         for array, name, rows in ((own, "p", self.rows), (self._shared, "q", 1)):
             layout = self.layouts[name]
             if layout.shapes:
-                array[:, : layout.size] = tiled(layout.flat(found, rows))
+                array[:, : layout.size] = tiled(layout.flat(found, rows), self.lanes)
         # where cities go round in a tile's step, all tiles are the same: one stays in the cache
         same = [next(j for j in range(i + 1) if torch.equal(own[i], own[j])) for i in range(count)]
         kept = sorted(set(same))
         self._own = own[kept].contiguous()
         self._which = torch.tensor([kept.index(i) for i in same], dtype=torch.long)
         self._prepare(len(kept), self._own.data_ptr(), self._shared.data_ptr())
-        self._results = torch.empty(count, sizes["o"], LANES)
-        self._room = [torch.empty(count, sizes["x"], LANES) for _ in range(2)]
+        self._results = torch.empty(count, sizes["o"], self.lanes)
+        self._room = [torch.empty(count, sizes["x"], self.lanes) for _ in range(2)]
 
     def carried(self, tensors: Mapping[str, Tensor]) -> Tensor:
         """What is carried into a step, as tiles ``[T, N, L]``."""
-        return tiled(self.layouts["x"].flat(tensors, self.rows))
+        return tiled(self.layouts["x"].flat(tensors, self.rows), self.lanes)
 
     def given(self, tensors: Mapping[str, Tensor]) -> Tensor:
         """What comes with a step, as tiles ``[T, A, L]``."""
-        return tiled(self.layouts["a"].flat(tensors, self.rows))
+        return tiled(self.layouts["a"].flat(tensors, self.rows), self.lanes)
 
     def advance(self, before: Tensor, now: Tensor) -> tuple[Tensor, dict[str, Any]]:
         """Step all environments.
@@ -141,7 +142,7 @@ class CompiledStep:
     def opened(self, before: Tensor, now: Tensor) -> Named:
         """All that a step carries on, with the ports that no step reads: it is made again."""
         size = self.layouts["f"].size
-        left, after = torch.empty(before.shape[0], size, LANES), torch.empty_like(before)
+        left, after = torch.empty(before.shape[0], size, self.lanes), torch.empty_like(before)
         self._call(before, now, after, left, size)
         return self.layouts["x"].named(untiled(after, self.rows)) | self.layouts["f"].named(
             untiled(left, self.rows)

@@ -12,8 +12,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from envs.compiled.program import LANES
-
 
 @dataclass(frozen=True)
 class Layout:
@@ -49,13 +47,13 @@ class Layout:
         }
 
 
-def tiled(flat: Tensor) -> Tensor:
-    """Numbers ``[B, N]`` as tiles ``[T, N, L]``."""
+def tiled(flat: Tensor, lanes: int) -> Tensor:
+    """Numbers ``[B, N]`` as tiles ``[T, N, L]`` of ``lanes`` L."""
     rows = flat.shape[0]
-    missing = -rows % LANES
+    missing = -rows % lanes
     if missing:
         flat = torch.cat([flat, flat[-1:].expand(missing, -1)])
-    return flat.reshape(-1, LANES, flat.shape[1]).transpose(1, 2).contiguous()
+    return flat.reshape(-1, lanes, flat.shape[1]).transpose(1, 2).contiguous()
 
 
 def untiled(tiles: Tensor, rows: int) -> Tensor:
@@ -63,9 +61,9 @@ def untiled(tiles: Tensor, rows: int) -> Tensor:
     return tiles.transpose(1, 2).clone(memory_format=torch.contiguous_format).flatten(0, 1)[:rows]
 
 
-def tiles(rows: int) -> int:
+def tiles(rows: int, lanes: int) -> int:
     """Tiles of some environments."""
-    return -(-rows // LANES)
+    return -(-rows // lanes)
 
 
 def _by_row(part: Tensor, shape: torch.Size) -> Tensor:
