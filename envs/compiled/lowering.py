@@ -97,12 +97,8 @@ class Lowering:
         Raises:
             CompileError: operations that there is no rule for, all in one message.
         """
-        known = self.rules.keys() | _VIEWS | _MOVES | {operator.getitem}
-        names = {
-            str(node.target)
-            for node in graph.nodes
-            if node.op == "call_function" and node.target not in known and not _constant(node)
-        }
+        if unknown := self._unknown(graph):
+            raise CompileError(f"no rule for {', '.join(unknown)}")
         results = next(node for node in graph.nodes if node.op == "output").args[0]
         meant: dict[Node, View] = {}
         for node, view in zip(results, outputs, strict=True):
@@ -117,34 +113,38 @@ class Lowering:
             elif node.op == "call_function":
                 args = torch.fx.map_arg(node.args, found.__getitem__)
                 kwargs = torch.fx.map_arg(node.kwargs, found.__getitem__)
-                value = self._apply(node.target, cast(tuple[Any, ...], args), kwargs, names)
+                value = self._apply(node.target, cast(tuple[Any, ...], args), kwargs)
                 again = len(node.users) > 1 or node in meant
                 if isinstance(value, Op) and (again or value.size > LONGEST):
                     place = meant.get(node)
                     fits = place is not None and place.shape == value.shape
                     value = self.settled(value, place if fits else None)
                 found[node] = value
-        if names:
-            raise CompileError(f"no rule for {', '.join(sorted(names))}")
         for node, view in zip(results, outputs, strict=True):
             value = self.expression(found[node])
             if not (isinstance(value, View) and value.buffer is view.buffer):
                 self.put(view, expanded(value, view.shape))
 
-    def _apply(
-        self, target: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], unknown: set[str]
-    ) -> Any:
+    def _unknown(self, graph: Graph) -> list[str]:
+        """Operations without a rule, of numbers that are not fixed."""
+        known = self.rules.keys() | _VIEWS | _MOVES | {operator.getitem}
+        moving: set[Node] = set()
+        for node in graph.nodes:
+            if node.op == "placeholder" or moving.intersection(node.all_input_nodes):
+                moving.add(node)
+        calls = (node.target for node in moving if node.op == "call_function")
+        return sorted(str(target) for target in set(calls) - known)
+
+    def _apply(self, target: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         if target is operator.getitem:
             return args[0][args[1]]
         if not any(isinstance(x, View | Op | Number) for x in _flat((args, kwargs))):
-            unknown.discard(str(target))
             return target(*args, **kwargs)
         if target in _VIEWS:
             return self._view(target, args, kwargs)
         if target in _MOVES:
             return self._moved(target, args, kwargs)
-        rule = self.rules.get(target)
-        return Number(0.0, (1,)) if rule is None else rule(self, args, kwargs)
+        return self.rules[target](self, args, kwargs)
 
     def expression(self, value: Any) -> Expression:
         """A value as an expression; tensors that are constant move into the program."""
@@ -230,7 +230,13 @@ class Lowering:
             return parts(self.settled(whole))
 
     def _moved(self, target: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> View:
-        """What an operation that only moves numbers makes of one tensor: told by where they lie."""
+        """What an operation that only moves numbers makes of one tensor: told by where they lie.
+
+        Raises:
+            CompileError: where they go to hangs on other numbers.
+        """
+        if any(isinstance(x, View | Op | Number) for x in _flat((args[1:], kwargs))):
+            raise CompileError(f"no rule for {target} by numbers that a step works out")
         view = self.lanes(args[0])
         span = torch.arange(view.buffer.size).as_strided(view.shape, view.stride, view.offset)
         places = target(span, *args[1:], **kwargs)
@@ -251,8 +257,3 @@ def _flat(values: Any) -> list[Any]:
     if isinstance(values, list | tuple):
         return [x for value in values for x in _flat(value)]
     return [values]
-
-
-def _constant(node: Node) -> bool:
-    """Whether an operation has no tensor to work on."""
-    return not node.all_input_nodes

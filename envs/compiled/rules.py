@@ -80,6 +80,14 @@ def _same(lower: Lowering, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> 
     return args[0]
 
 
+def _cast(lower: Lowering, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    """Numbers in another type: all are real, and yes and no are one and zero."""
+    dtype = kwargs.get("dtype")
+    if dtype is not None and not dtype.is_floating_point:
+        raise CompileError(f"no rule for numbers as {dtype}")
+    return args[0]
+
+
 def _axes(rank: int, dims: Any) -> tuple[int, ...]:
     if dims is None or dims == []:
         return tuple(range(rank))
@@ -181,7 +189,7 @@ RULES: dict[Any, Rule] = {
     aten.clone.default: _same,
     aten.alias.default: _same,
     aten.lift_fresh_copy.default: _same,
-    aten._to_copy.default: _same,
+    aten._to_copy.default: _cast,
     aten.detach.default: _same,
     aten.copy.default: lambda lower, args, _: expanded(lower.expression(args[1]), args[0].shape),
     aten.full_like.default: lambda lower, args, _: Number(float(args[1]), args[0].shape),
