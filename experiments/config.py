@@ -20,7 +20,7 @@ import configs
 from agents.schema import SettingsError, closest, read
 from experiments.cities import PRESETS
 from experiments.errors import InputError
-from experiments.settings import AGENTS, TrainSettings
+from experiments.settings import AGENTS, CLIMBERS, TrainSettings
 
 GROUPS = ("scenario", "agent", "experiment")
 UNSET = object()
@@ -270,6 +270,8 @@ def _check(resolved: Any, problems: list[str]) -> tuple[TrainSettings | None, An
     if kind not in AGENTS:
         problems.append(f"agent.kind: unknown choice {kind!r}; {closest(str(kind), AGENTS)}")
         return settings, None
+    if kind in CLIMBERS and resolved.get("compiled") is True:
+        problems.append(f"compiled: agent {kind} climbs gradients, which a compiled step lacks")
     values = {key: value for key, value in chosen.items() if key != "kind"}
     return settings, _read(AGENTS[kind], values, "agent", problems)
 

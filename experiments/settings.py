@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from agents.learners.settings import NATIVE
+from agents.learners.settings import NATIVE, IPPOSettings
 from agents.planner import PlannerSettings
 from agents.planning.settings import SEARCHES, MPCSettings
 from agents.ppo_settings import TRAINING_SEEDS
@@ -36,6 +36,9 @@ AGENTS: dict[str, type] = {
     **NATIVE,
     **{k: rule.Settings for k, rule in RULES.items()},
 }
+
+#: Learners that climb gradients through the model, which a compiled step does not give.
+CLIMBERS = tuple(k for k, kind in NATIVE.items() if not issubclass(kind, IPPOSettings))
 
 
 def _device_fault(name: str) -> str | None:

@@ -14,7 +14,7 @@ from agents.policy import GroupLike, Policy
 from experiments.config import Config
 from experiments.errors import InputError
 from experiments.evaluate import evaluate
-from experiments.learning import LEARNERS, Interrupted, first_plan
+from experiments.learning import LEARNERS, Interrupted, first_plan, training_world
 from experiments.progress import progress
 from experiments.runs import FAILED, FINISHED, Run, run_of, write_json
 
@@ -27,7 +27,8 @@ def train(config: Config, command: Sequence[str]) -> tuple[Run, bool]:
 
     Raises:
         Interrupted: on Ctrl-C.
-        ScenarioError: options that the agents of this city do not allow; nothing is written.
+        ScenarioError: options that the agents of this city do not allow, or that cannot be
+            compiled; nothing is written.
         InputError: a law without the plan that it is to start from; nothing is written.
     """
     run = run_of(config)
@@ -35,7 +36,10 @@ def train(config: Config, command: Sequence[str]) -> tuple[Run, bool]:
     if run.finished:
         return run, False
     env = held_out(config)
-    first_plan(config, run, env)  # refused before anything is written
+    # refused before anything is written
+    first_plan(config, run, env)
+    if config.settings.compiled:
+        training_world(config, 1, 0)
     run.begin(config, command)
     try:
         _work(config, run, env)

@@ -19,6 +19,8 @@ from envs.errors import CompileError
 from envs.scenarios.city_v0 import CityV0
 from envs.view import View
 from experiments import config, learning
+from experiments.errors import InputError
+from experiments.train import train
 
 ROWS = 20
 #: Scenarios that can be compiled as they stand.
@@ -264,3 +266,12 @@ def test_only_training_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
         learning.training_world(chosen, 2, 0)
         assert asked.pop()["compiled"] is expected
         assert "compiled" not in chosen.environment(2, 0)
+
+
+def test_what_cannot_be_compiled_is_refused_before_a_run_begins(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="compiled: agent feedback climbs gradients"):
+        config.load(["agent=feedback", "compiled=true"])
+    chosen = ["agent=ippo", "compiled=true", "scenario.regime=needs", f"runs={tmp_path}"]
+    with pytest.raises(CompileError, match="regime='needs'"):
+        train(config.load(chosen), ["polislab"])
+    assert not list(tmp_path.iterdir())
