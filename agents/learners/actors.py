@@ -45,6 +45,7 @@ class Actor(nn.Module):
         self.to(device)
         self.moments = Moments(section.inputs, settings.standardise, device)
         self.live = section.live(device)
+        self.padded = not bool(self.live.all())
 
     def mean(self, rows: Tensor) -> Tensor:
         """Means `[N, a, A]` of standardised inputs `[N, a, P]`."""
@@ -54,12 +55,12 @@ class Actor(nn.Module):
     def log_prob(self, surprise: Tensor) -> Tensor:
         """Log density `[N, a]` of actions that lie `surprise` deviations from the mean."""
         each = -0.5 * surprise.square() - self.log_std - 0.5 * math.log(2 * math.pi)
-        return (each * self.live).sum(-1)
+        return (each * self.live if self.padded else each).sum(-1)
 
     def entropy(self) -> Tensor:
         """Entropy of each agent's actions `[a]`."""
         each = self.log_std + 0.5 * math.log(2 * math.pi * math.e)
-        return (each * self.live).sum(-1)
+        return (each * self.live if self.padded else each).sum(-1)
 
 
 class Critic(nn.Module):

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from agents.network import ACTIVATIONS
 
@@ -43,6 +42,8 @@ class Bank(nn.Module):
                 nn.init.orthogonal_(one, gain, generator)
             self.weights.append(nn.Parameter(weight))
             self.biases.append(nn.Parameter(torch.zeros(networks, fan_out)))
+        # a list of the same parameters, which is quicker to walk
+        self._layers = list(zip(self.weights, self.biases, strict=True))
 
     def forward(self, rows: Tensor) -> Tensor:
         """Outputs `[N, a, out]` of inputs `[N, a, in]`."""
@@ -56,11 +57,13 @@ class Bank(nn.Module):
         return hidden.transpose(0, 1)
 
     def _shared(self, rows: Tensor) -> Tensor:
-        for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
-            rows = functional.linear(rows, weight.squeeze(0), bias.squeeze(0))
-            if layer < len(self.weights) - 1:
-                rows = self.activate(rows)
-        return rows
+        """One network for all agents: flat, since views cost as much as small products."""
+        hidden, last = rows.flatten(0, 1), len(self._layers) - 1
+        for layer, (weight, bias) in enumerate(self._layers):
+            hidden = torch.addmm(bias, hidden, weight.squeeze(0).t())
+            if layer < last:
+                hidden = self.activate(hidden)
+        return hidden.reshape(*rows.shape[:2], -1)
 
     def layers(self) -> dict[str, Tensor]:
         """Copies named `layers.<i>.weight` [K, out, in] and `layers.<i>.bias` [K, out]."""
