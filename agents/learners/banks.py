@@ -58,12 +58,12 @@ class Bank(nn.Module):
 
     def _shared(self, rows: Tensor) -> Tensor:
         """One network for all agents: flat, since views cost as much as small products."""
-        hidden, last = rows.flatten(0, 1), len(self._layers) - 1
+        hidden, last = rows.flatten(0, -2), len(self._layers) - 1
         for layer, (weight, bias) in enumerate(self._layers):
             hidden = torch.addmm(bias, hidden, weight.squeeze(0).t())
             if layer < last:
                 hidden = self.activate(hidden)
-        return hidden.reshape(*rows.shape[:2], -1)
+        return hidden.reshape(*rows.shape[:-1], -1)
 
     def layers(self) -> dict[str, Tensor]:
         """Copies named `layers.<i>.weight` [K, out, in] and `layers.<i>.bias` [K, out]."""

@@ -33,14 +33,14 @@ SCENARIOS = (
     "services_v0",
     "taxation_v0",
 )
-SHORT: dict[str, Any] = {"months_per_step": 1, "horizon": 3}
+SHORT: dict[str, Any] = {"months_per_step": 1, "horizon": 3, "cities": 5}
 #: A compiled figure may miss float64 by this multiple of what torch's float32 misses it by, by this
 #: share of the largest figure of its name, and by a rounding or two of a share of one.
 TIMES, SHARE, ROUNDING = 5.0, 2e-5, 2e-7
 
 
 def make(scenario: str = "city_v0", rows: int = ROWS, **options: Any) -> Any:
-    """A world of short episodes."""
+    """A world of short episodes on a few different cities."""
     return envs.make(scenario, num_envs=rows, **(SHORT | options))
 
 
