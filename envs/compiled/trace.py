@@ -149,6 +149,8 @@ def trace(env: GovernanceEnv) -> Trace:
 
     names = [name for name, _ in tree.leaves(trees[0])]
     inputs = [x.clone() for each in trees for _, x in tree.leaves(each)]
+    with torch.no_grad():
+        step(*inputs)  # once as it is: what modules keep for later must not come from the trace
     pure = functionalize(step, remove="mutations")  # type: ignore[no-untyped-call]
     try:
         with torch.no_grad():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -275,3 +277,21 @@ def test_what_cannot_be_compiled_is_refused_before_a_run_begins(tmp_path: Path) 
     with pytest.raises(CompileError, match="regime='needs'"):
         train(config.load(chosen), ["polislab"])
     assert not list(tmp_path.iterdir())
+
+
+def test_a_trace_leaves_nothing_behind() -> None:
+    """In a process of its own: what is worked out once for all was first asked for by a trace."""
+    code = """
+import torch, envs
+from envs.city import tree
+from envs.compiled.trace import told
+options = {"num_envs": 2, "months_per_step": 1, "cities": 2, "districts": 4}
+for compiled in (True, False):
+    world = envs.make("city_v0", compiled=compiled, **options)
+    with torch.no_grad():
+        result = world.step(world._quiet_actions())
+for name, x in tree.leaves(told(result)):
+    assert not torch._is_functional_tensor(x), name
+    torch.zeros_like(x).copy_(x)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
