@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import os
-import platform
 import shutil
 import subprocess
 import tempfile
@@ -46,16 +45,21 @@ def compiler() -> str:
 
 
 @cache
+def _defines(tool: str) -> str:
+    """What a compiler defines for this processor, a line each."""
+    done = _run([tool, *FLAGS, "-dM", "-E", os.devnull])
+    if done.returncode:
+        raise CompileError(f"{tool} refused its flags: {_reason(done.stderr)}")
+    return done.stdout
+
+
 def lanes(tool: str) -> int:
     """Environments of a vector: as many numbers as the processor's widest vectors hold.
 
     Raises:
         CompileError: a compiler that does not say.
     """
-    done = _run([tool, *FLAGS, "-dM", "-E", os.devnull])
-    if done.returncode:
-        raise CompileError(f"{tool} refused its flags: {_reason(done.stderr)}")
-    known = {line.split()[1] for line in done.stdout.splitlines() if line.startswith("#define")}
+    known = {line.split()[1] for line in _defines(tool).splitlines()}
     return next((n for macro, n in WIDTHS.items() if macro in known), NARROWEST)
 
 
@@ -66,13 +70,13 @@ def folder() -> Path:
 
 
 def load(text: str) -> ctypes.CDLL:
-    """A program, compiled if this machine has not compiled it before.
+    """A program, compiled if it was not compiled for such a processor before.
 
     Raises:
         CompileError: no compiler, or it refuses the text.
     """
     tool = compiler()
-    made_for = [text, tool, *FLAGS, *WISHES, platform.node(), platform.machine()]
+    made_for = [text, tool, *FLAGS, *WISHES, _defines(tool)]
     name = hashlib.sha256("\0".join(made_for).encode()).hexdigest()[:24]
     target = folder() / f"{name}.so"
     if not target.exists():

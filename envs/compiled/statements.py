@@ -12,8 +12,8 @@ from envs.compiled.expressions import (
     Number,
     Op,
     Shape,
-    Stage,
     View,
+    count,
     leaves,
     mapped,
 )
@@ -152,7 +152,7 @@ class Assign:
         """A nest of loops."""
         shape = self.target.shape
         groups = merged(shape, [self.target, *leaves(self.source)])
-        sizes = tuple(_product(shape, group) for group in groups)
+        sizes = tuple(count(tuple(shape[axis] for axis in group)) for group in groups)
 
         def change(view: View) -> View:
             return View(view.buffer, sizes, tuple(view.stride[g[-1]] for g in groups), view.offset)
@@ -224,10 +224,10 @@ class Product:
         """A call for every matrix."""
         (n, rows, inner), columns = self.left.shape, self.right.shape[2]
         heads, (index, *_) = loops((n,))
-        where = [index if n > 1 else "0", "0", "0"]
+        where = index if n > 1 else "0"
         steps = (*self.left.stride[1:], *self.right.stride[1:])
         places = ", ".join(
-            f"&{view.array}[{view.buffer.at + view.offset} + {view.stride[0]} * {where[0]}]"
+            f"&{view.array}[{view.buffer.at + view.offset} + {view.stride[0]} * {where}]"
             for view in (self.target, self.left, self.right)
         )
         numbers = ", ".join(str(x) for x in (rows, inner, columns, *steps))
@@ -236,7 +236,7 @@ class Product:
 
 @dataclass(frozen=True)
 class Move:
-    """Chosen numbers of a buffer into chosen places of another, or added to what is there.
+    """Chosen numbers of a buffer into chosen places of another.
 
     pairs: (place in the target, place in the source) of every number.
     """
@@ -244,7 +244,6 @@ class Move:
     target: Buffer
     source: Buffer
     pairs: tuple[tuple[int, int], ...]
-    add: bool = False
 
     @property
     def writes(self) -> Buffer:
@@ -260,22 +259,11 @@ class Move:
         """A loop over a table of places."""
         to = ", ".join(str(self.target.at + pair[0]) for pair in self.pairs)
         of = ", ".join(str(self.source.at + pair[1]) for pair in self.pairs)
-        sign = "+=" if self.add else "="
         array = self.source.root.array
         source = f"{array}[of[i]]"
         taken = f"all({source})" if array == "k" else source
         return (
             f"{{ static const int to[] = {{{to}}}, of[] = {{{of}}}; "
-            f"for (int i = 0; i < {len(self.pairs)}; ++i) {self.target.root.array}[to[i]] {sign} "
+            f"for (int i = 0; i < {len(self.pairs)}; ++i) {self.target.root.array}[to[i]] = "
             f"{taken}; }}"
         )
-
-
-def _product(shape: Shape, axes: Sequence[int]) -> int:
-    found = 1
-    for axis in axes:
-        found *= shape[axis]
-    return found
-
-
-__all__ = ["Assign", "Move", "Product", "Reduce", "Stage", "Statement"]
