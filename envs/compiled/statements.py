@@ -132,8 +132,8 @@ def merged(shape: Shape, views: Sequence[View]) -> list[tuple[int, ...]]:
 
 
 @dataclass(frozen=True)
-class Assign:
-    """Numbers of a view, from an expression of its shape."""
+class _OfExpression:
+    """Numbers of a view, from an expression."""
 
     target: View
     source: Expression
@@ -147,6 +147,11 @@ class Assign:
     def reads(self) -> tuple[Buffer, ...]:
         """Buffers of the expression."""
         return tuple(view.buffer for view in leaves(self.source))
+
+
+@dataclass(frozen=True)
+class Assign(_OfExpression):
+    """Numbers of a view, from an expression of its shape."""
 
     def text(self) -> str:
         """A nest of loops."""
@@ -163,28 +168,16 @@ class Assign:
 
 
 @dataclass(frozen=True)
-class Reduce:
+class Reduce(_OfExpression):
     """Numbers of a view, from all those along some axes of an expression.
 
     fold: text that joins two; first: what folding begins with; axes: of the source, which the
     target does not have.
     """
 
-    target: View
-    source: Expression
     axes: tuple[int, ...]
     fold: str
     first: float
-
-    @property
-    def writes(self) -> Buffer:
-        """Buffer of the target."""
-        return self.target.buffer
-
-    @property
-    def reads(self) -> tuple[Buffer, ...]:
-        """Buffers of the expression."""
-        return tuple(view.buffer for view in leaves(self.source))
 
     def text(self) -> str:
         """A nest of loops with a sum inside."""

@@ -12,7 +12,7 @@ from torch import Tensor
 from envs.city import tree
 from envs.compiled import library
 from envs.compiled.expressions import Buffer, Stage, View
-from envs.compiled.lowering import Lowering
+from envs.compiled.lowering import ARRAYS, Lowering
 from envs.compiled.program import program
 from envs.compiled.rules import RULES
 from envs.compiled.tiles import Layout, tiled, tiles, untiled
@@ -20,7 +20,7 @@ from envs.compiled.trace import Named, Trace, numbers
 from envs.governance import GovernanceEnv
 
 #: Arrays whose numbers are known before the first step; the others come with every step.
-_EARLY = {"q": Stage.SHARED, "p": Stage.ROWS}
+_EARLY = {array: stage for stage, array in ARRAYS.items() if stage < Stage.STEP}
 
 
 def _layouts(found: Trace, env: GovernanceEnv) -> dict[str, Layout]:
