@@ -13,6 +13,7 @@ import torch
 
 import experiments
 from envs import registry
+from envs.errors import CompileError
 from experiments import bench, peer_speed, speed
 from experiments.peer_speed import Peer, Stepper
 from tests.fakes import FakeCore
@@ -97,6 +98,22 @@ def test_a_slow_world_lowers_the_ratio(fake_core: None, monkeypatch: pytest.Monk
     (learning,) = bench.measure(plan, lambda: None)["learning"]
     assert learning["ratio"] < 0.5
     assert learning["city_steps"] < 8 * 4 / (4 * 0.05)
+
+
+def test_a_step_that_cannot_be_compiled_here_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: Any, **__: Any) -> Any:
+        raise CompileError("no C++ compiler")
+
+    monkeypatch.setattr(bench.envs, "make", refused, raising=False)
+    ticks: list[None] = []
+    plan = replace(TINY, marl="fake_v0", minibatch=10, marl_pairs=2)
+    (learning,) = bench.learning_speeds(plan, lambda: ticks.append(None))
+    rows = list(bench.marl_speeds(plan, lambda: ticks.append(None)))
+    assert {row["note"] for row in (learning, *rows)} == {"no C++ compiler"}
+    assert len(ticks) == plan.pairs + 3 * plan.marl_pairs
+    peer = Peer("fake_v0", "", peer_speed.compiled_city)
+    (row, _) = peer_speed.peer_speeds((peer,), 2, 0.01, 1, lambda: None)
+    assert row.note == "no C++ compiler"
 
 
 def test_the_limit_is_the_arithmetic_of_the_month() -> None:

@@ -127,6 +127,17 @@ def test_rows_do_not_know_of_each_other(pair: tuple[Any, Any]) -> None:
                 assert torch.equal(x[:3], y), name
 
 
+def test_tiles_of_the_same_cities_share_their_numbers() -> None:
+    """Each row still steps its own city, under its own shocks."""
+    rows = 3 * library.lanes(library.compiler())
+    worlds = [make(rows=rows, cities=2, compiled=how) for how in (True, False)]
+    with torch.no_grad():
+        found, expected = (world.step(world._quiet_actions()) for world in worlds)
+    assert len(worlds[0]._program._own) == 1
+    close(found.rewards, expected.rewards)
+    close(found.observations, expected.observations)
+
+
 def test_some_rows_start_anew_while_others_go_on(pair: tuple[Any, Any]) -> None:
     source = torch.Generator().manual_seed(2)
     chosen = [actions(pair[0], source) for _ in range(3)]
