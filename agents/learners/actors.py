@@ -43,7 +43,7 @@ class Actor(nn.Module):
         self.bank = Bank(section.networks, widths, settings.activation, LAST_GAIN, generator)
         self.log_std = nn.Parameter(torch.full((section.networks, section.actions), log_std))
         self.to(device)
-        self.moments = Moments(section.inputs, settings.standardise, device)
+        self.moments = Moments(section.pooled, settings.standardise, device)
         self.live = section.live(device)
         self.padded = not bool(self.live.all())
 
@@ -108,12 +108,15 @@ def policy_of(actors: Sequence[Actor], groups: Sequence[Group], settings: Networ
     if settings.sharing == "all":
         return _one_network(actors[0], groups, settings)
     weights: dict[str, Tensor] = {}
+    networks: dict[str, int] = {}
     for actor in actors:
-        weights |= with_prefix(f"{actor.section.name}.", _weights(actor, settings))
+        for group, place in actor.section.places():
+            weights |= with_prefix(f"{group.name}.", _weights_of(actor, group, place, settings))
+            networks[group.name] = group.size if actor.section.separate else 1
     options = NetworksPolicy.Settings(
         hidden=settings.hidden,
         activation=settings.activation,
-        networks={actor.section.name: actor.section.networks for actor in actors},
+        networks=networks,
         standardised=settings.standardise,
         clip=CLIP,
     )
@@ -133,6 +136,21 @@ def _one_network(actor: Actor, groups: Sequence[Group], settings: Networks) -> N
         clip=CLIP,
     )
     return NetworkPolicy(groups, options, weights)
+
+
+def _weights_of(actor: Actor, group: Group, place: slice, settings: Networks) -> dict[str, Tensor]:
+    """Weights of the networks of a group, without what pads it."""
+    seen, moved, last = len(group.observation_names), len(group.action_names), len(settings.hidden)
+    found = _weights(actor, settings)
+    for name, x in found.items():
+        if name.startswith("observation"):
+            found[name] = (x if x.dim() == 1 else x[place.start])[:seen]
+        elif actor.section.separate:
+            found[name] = x[place]
+    found["layers.0.weight"] = found["layers.0.weight"][..., :seen]
+    for name in ("log_std", f"layers.{last}.weight", f"layers.{last}.bias"):
+        found[name] = found[name][:, :moved]
+    return {name: x.contiguous() for name, x in found.items()}
 
 
 def _weights(actor: Actor, settings: Networks) -> dict[str, Tensor]:

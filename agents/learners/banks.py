@@ -49,10 +49,10 @@ class Bank(nn.Module):
         """Outputs `[N, a, out]` of inputs `[N, a, in]`."""
         if self.networks == 1:
             return self._shared(rows)
-        hidden = rows.transpose(0, 1)
-        for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+        hidden, last = rows.transpose(0, 1), len(self._layers) - 1
+        for layer, (weight, bias) in enumerate(self._layers):
             hidden = torch.baddbmm(bias.unsqueeze(1), hidden, weight.transpose(1, 2))
-            if layer < len(self.weights) - 1:
+            if layer < last:
                 hidden = self.activate(hidden)
         return hidden.transpose(0, 1)
 

@@ -19,18 +19,18 @@ class Moments:
     Kept in float64; `active=False` standardises nothing and learns nothing.
     """
 
-    def __init__(self, size: int, active: bool, device: torch.device) -> None:
+    def __init__(self, shape: tuple[int, ...], active: bool, device: torch.device) -> None:
         self.active = active
-        self.mean = torch.zeros(size, dtype=torch.float64, device=device)
-        self.variance = torch.ones(size, dtype=torch.float64, device=device)
+        self.mean = torch.zeros(shape, dtype=torch.float64, device=device)
+        self.variance = torch.ones(shape, dtype=torch.float64, device=device)
         self.count = torch.zeros((), dtype=torch.float64, device=device)
         self._centre, self._deviation = self.mean.float(), self.variance.float()
 
     def update(self, rows: Tensor) -> None:
-        """Count rows `[..., size]`."""
+        """Count rows `[..., *shape]`."""
         if not self.active:
             return
-        flat = rows.reshape(-1, rows.shape[-1]).to(torch.float64)
+        flat = rows.reshape(-1, *self.mean.shape).to(torch.float64)
         many = flat.shape[0]
         variance, mean = torch.var_mean(flat, 0, correction=0)
         total = self.count + many
@@ -42,11 +42,11 @@ class Moments:
         self._cache()
 
     def bounded_variance(self) -> Tensor:
-        """[size], not below `LEAST_VARIANCE`."""
+        """[*shape], not below `LEAST_VARIANCE`."""
         return self.variance.clamp_min(LEAST_VARIANCE)
 
     def __call__(self, rows: Tensor) -> Tensor:
-        """Standardised rows in float32, clipped."""
+        """Standardised rows `[..., *shape]` in float32, clipped."""
         if not self.active:
             return rows
         return ((rows - self._centre) / self._deviation).clamp(-CLIP, CLIP)

@@ -67,8 +67,12 @@ class Losses:
 
     def total(self, settings: IPPOSettings) -> Tensor:
         """What is minimised."""
-        value, entropy = settings.value_weight * self.value, settings.entropy * self.entropy
-        return self.policy + value - entropy
+        found = self.policy + settings.value_weight * self.value
+        return found - settings.entropy * self.entropy if settings.entropy else found
+
+    def record(self) -> list[Tensor]:
+        """What a gradient step tells about itself."""
+        return [x.detach() for x in (self.policy, self.value, self.entropy, self.clipped)]
 
 
 def losses(actor: Actor, critic: Critic, batch: Batch, state: Tensor, clip: float) -> Losses:
@@ -81,14 +85,15 @@ def losses(actor: Actor, critic: Critic, batch: Batch, state: Tensor, clip: floa
     surprise = (batch.actions - actor.mean(batch.rows)) / actor.log_std.exp()
     ratio = (actor.log_prob(surprise) - batch.log_prob).exp()
     weight = standardised(batch.advantages, networks)
-    bounded = ratio.clamp(1 - clip, 1 + clip)
-    gain = torch.min(weight * ratio, weight * bounded)
+    free, bounded = weight * ratio, weight * ratio.detach().clamp(1 - clip, 1 + clip)
+    gain = torch.where(free <= bounded, free, bounded)  # the least; what is bounded pulls nothing
     errors = (critic(batch.rows, state) - batch.returns).square().sum(-1)
+    entropy = actor.entropy()
     return Losses(
-        policy=-networks * gain.mean(),
-        value=networks * errors.mean(),
-        entropy=networks * actor.entropy().mean(),
-        clipped=((ratio - 1).abs() > clip).float().mean(),
+        policy=-gain.sum() / (gain.numel() // networks),
+        value=errors.sum() / (errors.numel() // networks),
+        entropy=entropy.sum() / (entropy.numel() // networks),
+        clipped=((ratio.detach() - 1).abs() > clip).float().mean(),
     )
 
 
@@ -115,7 +120,7 @@ class MultiAgentPPO(InParts):
             outputs = 1 + (section.costs if self.multipliers else 0)
             self.actors.append(Actor(section, settings, settings.log_std, start, core.device))
             self.critics.append(Critic(section, settings, outputs, central, start, core.device))
-        self.state_moments = Moments(core.state_size, settings.standardise, core.device)
+        self.state_moments = Moments((core.state_size,), settings.standardise, core.device)
         self.parameters = [
             [*actor.parameters(), *critic.parameters()]
             for actor, critic in zip(self.actors, self.critics, strict=True)
@@ -178,19 +183,17 @@ class MultiAgentPPO(InParts):
 
     def _improve(self, batches: Sequence[Batch], state: Tensor) -> Tensor:
         """One gradient step; losses for the record."""
-        total = torch.zeros((), device=state.device)
-        record = torch.zeros(4, device=state.device)
+        total, record = torch.zeros((), device=state.device), []
         for actor, critic, batch in zip(self.actors, self.critics, batches, strict=True):
             found = losses(actor, critic, batch, state, self.settings.clip_range)
             total = total + found.total(self.settings)
-            parts = (found.policy, found.value, found.entropy, found.clipped)
-            record += torch.stack([x.detach() for x in parts])
+            record += found.record()
         self.optimiser.zero_grad()
         total.backward()  # type: ignore[no-untyped-call]
         for parameters in self.parameters:
             clip_gradients(parameters, self.settings.max_gradient)
         self.optimiser.step()
-        return record / len(batches)
+        return torch.stack(record).reshape(len(batches), -1).mean(0)
 
     @torch.no_grad()
     def _batch(self, number: int, episodes: Sequence[Episode]) -> Batch:

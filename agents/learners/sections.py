@@ -20,19 +20,15 @@ SHARING = ("all", "group", "none")
 
 @dataclass(frozen=True)
 class Section:
-    """Agents that one bank of networks governs.
+    """Agents that one bank of networks governs, all by one network or each by its own.
 
-    Several groups are padded with zeros to common widths and told apart by a one-hot number of
-    the group behind the observation, as `agents.network.NetworkPolicy` lays them out.
+    Several groups are padded with zeros to common widths. Where they share a network they are told
+    apart by a one-hot number of the group behind the observation, as `agents.network.NetworkPolicy`
+    lays them out.
     """
 
     groups: tuple[Group, ...]
     separate: bool
-
-    @property
-    def name(self) -> str:
-        """Of the group, or of all."""
-        return self.groups[0].name if len(self.groups) == 1 else "all"
 
     @property
     def agents(self) -> int:
@@ -49,9 +45,20 @@ class Section:
         return max(len(group.observation_names) for group in self.groups)
 
     @property
+    def identified(self) -> bool:
+        """Whether the number of the group is behind the observation."""
+        return len(self.groups) > 1 and not self.separate
+
+    @property
     def inputs(self) -> int:
         """Length P of an agent's row."""
-        return self.observation_width + (len(self.groups) if len(self.groups) > 1 else 0)
+        return self.observation_width + (len(self.groups) if self.identified else 0)
+
+    @property
+    def pooled(self) -> tuple[int, ...]:
+        """Shape of the moments of rows: those of a network are pooled, and those of a group."""
+        apart = self.separate and len(self.groups) > 1
+        return (self.agents, self.inputs) if apart else (self.inputs,)
 
     @property
     def actions(self) -> int:
@@ -79,7 +86,8 @@ class Section:
         for number, group in enumerate(self.groups):
             seen = observations[group.name].to(torch.float32)
             tail = seen.new_zeros(self.inputs - seen.shape[-1])
-            tail[self.observation_width - seen.shape[-1] + number] = 1.0
+            if self.identified:
+                tail[self.observation_width - seen.shape[-1] + number] = 1.0
             parts.append(torch.cat([seen, tail.expand(*seen.shape[:-1], -1)], -1))
         return torch.cat(parts, -2)
 
@@ -115,8 +123,13 @@ def sections(groups: Sequence[Group], sharing: str) -> list[Section]:
 
     Args:
         sharing: "all" agents share one network; each "group" has one; "none" is shared and
-            every agent has its own.
+            every agent has its own. Agents alone in their groups then lie side by side in one
+            bank, which costs far less than as many small ones.
     """
     if sharing == "all":
         return [Section(tuple(groups), separate=False)]
-    return [Section((group,), separate=sharing == "none" and group.size > 1) for group in groups]
+    alone = tuple(group for group in groups if group.size == 1)
+    found = [Section((group,), separate=sharing == "none") for group in groups if group.size > 1]
+    if alone:
+        found.append(Section(alone, separate=len(alone) > 1))
+    return sorted(found, key=lambda section: groups.index(section.groups[0]))

@@ -37,7 +37,7 @@ class Value:
         self.target = Bank(1, widths, "tanh", 1.0, generator).to(device)
         self.target.load_state_dict(self.network.state_dict())
         self.target.requires_grad_(False)
-        self.moments = Moments(size, active=True, device=device)
+        self.moments = Moments((size,), active=True, device=device)
         self.optimiser = torch.optim.Adam(
             self.network.parameters(), settings.value_learning_rate, fused=True
         )

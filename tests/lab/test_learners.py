@@ -46,7 +46,7 @@ def test_advantages_are_discounted_sums_of_one_step_errors() -> None:
 def test_moments_are_those_of_everything_seen() -> None:
     drawn = torch.Generator().manual_seed(0)
     parts = [3 + 2 * torch.randn(n, 4, 2, generator=drawn) for n in (5, 1, 30)]
-    moments = Moments(2, active=True, device=torch.device("cpu"))
+    moments = Moments((2,), active=True, device=torch.device("cpu"))
     rows = torch.tensor([[1.0, 2.0]])
     assert torch.equal(moments(rows), rows)
     for some in parts:
@@ -55,7 +55,7 @@ def test_moments_are_those_of_everything_seen() -> None:
     assert torch.allclose(moments.mean, every.mean(0))
     assert torch.allclose(moments.variance, every.var(0, correction=0))
     assert torch.allclose(moments(every.float()).std(0, correction=0), torch.ones(2), atol=1e-4)
-    still = Moments(1, active=True, device=torch.device("cpu"))
+    still = Moments((1,), active=True, device=torch.device("cpu"))
     still.update(torch.ones(9, 1))
     assert float(still(torch.tensor([[1.05]]))) == pytest.approx(0.05 / LEAST_VARIANCE**0.5, 1e-3)
 
