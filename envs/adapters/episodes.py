@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -38,24 +38,29 @@ class Episodes:
         self._welfare = added(self._welfare, result.info.get("welfare", {}))
         self._costs = added(self._costs, costs)
 
-    def summaries(self, environment: int) -> list[dict[str, Any]]:
-        """For each agent of one environment: "episode" (r, l, t), mean "welfare" and "costs"."""
-        length = int(self.lengths[environment])
-        seconds = round(time.time() - self._start, 6)
-        welfare = {name: float(v[environment]) / length for name, v in self._welfare.items()}
-        summaries: list[dict[str, Any]] = []
-        for group in self._layout.groups:
-            means = (self._costs[group.name][environment] / length).tolist()
-            returns = self.returns[environment, self._places[group.name]].tolist()
-            for total, mean in zip(returns, means, strict=True):
-                summaries.append(
-                    {
+    def summaries(self, environments: NDArray[np.intp]) -> Iterator[dict[str, Any]]:
+        """For every agent of each of some environments: "episode" (r, l, t), mean "welfare" and
+        "costs"."""
+        which, seconds = torch.as_tensor(environments), round(time.time() - self._start, 6)
+        lengths = torch.as_tensor(self.lengths[environments])
+
+        def means(total: Tensor) -> list[Any]:
+            chosen = total.detach().cpu()[which]
+            return (chosen / lengths.reshape(-1, *(1,) * (chosen.dim() - 1))).tolist()
+
+        welfare = {name: means(total) for name, total in self._welfare.items()}
+        costs = {name: means(total) for name, total in self._costs.items()}
+        returns = self.returns[environments].tolist()
+        for k, length in enumerate(lengths.tolist()):
+            well = {name: values[k] for name, values in welfare.items()}
+            for group in self._layout.groups:
+                totals = returns[k][self._places[group.name]]
+                for total, mean in zip(totals, costs[group.name][k], strict=True):
+                    yield {
                         "episode": {"r": total, "l": length, "t": seconds},
-                        "welfare": dict(welfare),
+                        "welfare": dict(well),
                         "costs": dict(zip(group.cost_names, mean, strict=True)),
                     }
-                )
-        return summaries
 
     def clear(self, environments: NDArray[np.intp] | None = None) -> None:
         """Forget the running episode of the given environments (None: of all)."""

@@ -134,7 +134,7 @@ class GovernanceVecEnv(VecEnv):
         done = (result.terminated | result.truncated).cpu().numpy()
         infos: list[dict[str, Any]] = [NO_INFO] * self.num_envs
         if done.any():
-            self._finish(infos, result, np.flatnonzero(done))
+            self._finish(infos, result, done)
         dones = np.repeat(done, len(self.agents))
         return self._rows(result.observations), rewards.reshape(-1), dones, infos
 
@@ -204,18 +204,18 @@ class GovernanceVecEnv(VecEnv):
         return rows.reshape(self.num_envs, -1)
 
     def _finish(
-        self, infos: list[dict[str, Any]], result: StepResult, ended: NDArray[np.intp]
+        self, infos: list[dict[str, Any]], result: StepResult, done: NDArray[np.bool_]
     ) -> None:
         last = self._rows(result.info["final_observations"])
-        cut = (result.truncated & ~result.terminated).cpu().numpy()
-        agents = len(self.agents)
-        for i in ended.tolist():
-            for row, summary in enumerate(self._episodes.summaries(i), start=i * agents):
-                infos[row] = {
-                    "terminal_observation": last[row],
-                    "TimeLimit.truncated": bool(cut[i]),
-                    **summary,
-                }
+        agents, ended = len(self.agents), np.flatnonzero(done)
+        cut = np.repeat((result.truncated & ~result.terminated).cpu().numpy(), agents)
+        rows = np.flatnonzero(np.repeat(done, agents)).tolist()
+        for row, summary in zip(rows, self._episodes.summaries(ended), strict=True):
+            infos[row] = {
+                "terminal_observation": last[row],
+                "TimeLimit.truncated": bool(cut[row]),
+                **summary,
+            }
         self._episodes.clear(ended)
 
 

@@ -122,6 +122,7 @@ class Dynamics:
             name: like.new_zeros(rows, *shock.size(districts)) for name, shock in SHOCKS.items()
         }
         self._month = torch.zeros(rows, dtype=torch.long, device=like.device)
+        self._every = torch.arange(rows, device=like.device)
 
     def seed(self, row: int, seed: int) -> None:
         """Give a row a fresh random stream."""
@@ -135,18 +136,18 @@ class Dynamics:
         scale = np.full(self.width, p.district)
         scale[: len(CITY_SERIES)] = p.city
         trends = {"productivity": p.trend_productivity, "outside": p.trend_outside}
-        noise = np.empty((self.months, len(rows), self.width))
+        noise = np.empty((len(rows), self.months, self.width))
         drift = np.zeros((len(rows), self.width))
         for k, row in enumerate(rows):
             rng = self._streams[row]
             for name, trend in trends.items():
                 column = CITY_SERIES.index(name)
                 drift[k, column] = trend + p.trend_spread * rng.standard_normal()
-            noise[:, k] = rng.standard_normal((self.months, self.width)) * scale
+            rng.standard_normal(out=noise[k])
             if p.crises:
                 self._strike(row, rng)
         index = torch.as_tensor(rows, device=self._like.device)
-        self._noise[:, index] = torch.as_tensor(noise).to(self._like)
+        self._noise[:, index] = torch.as_tensor(noise * scale).to(self._like).transpose(0, 1)
         yearly = torch.as_tensor(drift).to(self._like)
         self._drift[index] = (yearly if self._learnt is None else self._learnt[index]) / 12
         self._level[index] = 0
@@ -213,14 +214,13 @@ class Dynamics:
 
     def move(self) -> Moved:
         """Move all rows one month: what has come about there, before it is told by shock."""
-        rows = torch.arange(self._level.shape[0], device=self._level.device)
         month = self._month.clamp_max(self.months - 1)
-        self._level = self.preset.persistence * self._level + self._noise[month, rows]
+        self._level = self.preset.persistence * self._level + self._noise[month, self._every]
         self._trend = self._trend + self._drift
         self._month = self._month + 1
         moved = {LEVELS: self.strength * (self._level + self._trend)}
         for name, series in self._events.items():
-            moved[name] = self.strength * series[month, rows]
+            moved[name] = self.strength * series[month, self._every]
         if self._chance:
             moved |= self._draw()
         return moved

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -40,11 +41,30 @@ class Layout:
 
     def named(self, flat: Tensor) -> dict[str, Tensor]:
         """Numbers ``[B, N]`` as tensors ``[r B, ...]`` by name."""
-        parts = torch.split(flat, [shape.numel() for shape in self.shapes.values()], 1)
-        return {
-            name: _by_row(part, shape)
-            for part, (name, shape) in zip(parts, self.shapes.items(), strict=True)
-        }
+        found: dict[str, Tensor] = {}
+        for (names, shape), part in zip(
+            self._runs, torch.split(flat, self._widths, 1), strict=True
+        ):
+            if shape == (1,):
+                found |= zip(names, part.unbind(1), strict=True)
+            else:
+                found[names[0]] = _by_row(part, shape)
+        return found
+
+    @cached_property
+    def _runs(self) -> list[tuple[list[str], torch.Size]]:
+        """Names one after another that hold one number of an environment, and every other name."""
+        runs: list[tuple[list[str], torch.Size]] = []
+        for name, shape in self.shapes.items():
+            if runs and shape == runs[-1][1] == (1,):
+                runs[-1][0].append(name)
+            else:
+                runs.append(([name], shape))
+        return runs
+
+    @cached_property
+    def _widths(self) -> list[int]:
+        return [len(names) * shape.numel() for names, shape in self._runs]
 
 
 def tiled(flat: Tensor, lanes: int) -> Tensor:
