@@ -106,7 +106,8 @@ class CompiledEnv(GovernanceEnv):
         """What is carried from step to step, a tree of tensors."""
         if self._opened is None:
             assert self._program is not None
-            found = self._program.opened(*self._last)
+            assert self.tiles is not None
+            found = self._program.opened(*self._last, self.tiles)
             names = iter(name for name, _ in tree.leaves(self._form))
             self._opened = tree.tree_map(lambda _: found[next(names)], self._form)
         return self._opened

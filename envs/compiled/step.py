@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import ctypes
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.fx import Graph
 
 from envs.city import tree
 from envs.compiled import library
 from envs.compiled.expressions import Buffer, Stage, View
-from envs.compiled.lowering import ARRAYS, Lowering
-from envs.compiled.program import program
-from envs.compiled.rules import RULES
+from envs.compiled.lowering import ARRAYS
+from envs.compiled.machine import Machine
 from envs.compiled.tiles import Layout, tiled, tiles, untiled
 from envs.compiled.trace import Named, Trace, numbers
 from envs.governance import GovernanceEnv
@@ -56,6 +55,17 @@ def _signature(env: GovernanceEnv) -> list[Any]:
     return [env.options, env._ground.prices.names, *sizes]
 
 
+def _without(found: Trace, dropped: Collection[str]) -> Graph:
+    """The graph of a trace without some of its results, and without what only they needed."""
+    graph = Graph(found.graph.owning_module)
+    results = graph.graph_copy(found.graph, {})
+    assert isinstance(results, list)
+    named = zip([*found.carried, *found.told], results, strict=True)
+    graph.output([result for name, result in named if name not in dropped])
+    graph.eliminate_dead_code()
+    return graph
+
+
 class CompiledStep:
     """A step of B environments, compiled.
 
@@ -64,33 +74,29 @@ class CompiledStep:
 
     def __init__(self, found: Trace, env: GovernanceEnv) -> None:
         self.layouts = _layouts(found, env)
-        self._told, self._made_for = found.form, _signature(env)
         self.lanes = library.lanes(library.compiler())
-        lowering = Lowering(RULES)
-        lowering.run(found.graph, self._inputs(found), self._outputs(found))
-        sizes = {array: layout.size for array, layout in self.layouts.items()}
-        self.program = program(lowering, sizes, self.lanes)
-        made = library.load(self.program.text)
-        address = ctypes.c_void_p
-        self._prepare, self._step = made.prepare, made.step
-        self._prepare.argtypes = [ctypes.c_long, *[address] * 2]
-        self._step.argtypes = [ctypes.c_long, *[address] * 9, ctypes.c_long]
-        self._scratch = torch.empty(self.program.sizes["s"], self.lanes)
-        self._left = torch.empty(1, sizes["f"], self.lanes)
+        self._trace, self._made_for = found, _signature(env)
+        self._machine = self._made(everything=False)
+        self._whole: Machine | None = None
         self.stand(env)
 
-    def _inputs(self, found: Trace) -> list[View]:
+    def _made(self, everything: bool) -> Machine:
+        """A machine of a step, that gives what no step reads or leaves it out."""
+        found = self._trace
+        graph = found.graph if everything else _without(found, self.layouts["f"].shapes)
+        places = dict(_views("y", self.layouts["x"])) | dict(_views("o", self.layouts["o"]))
+        if everything:
+            places |= dict(_views("f", self.layouts["f"]))
+        outputs = [places[name] for name in (*found.carried, *found.told) if name in places]
+        sizes = {array: layout.size for array, layout in self.layouts.items()}
+        return Machine(graph, self._inputs(), outputs, sizes, self.lanes)
+
+    def _inputs(self) -> list[View]:
         """Where every placeholder of the trace lies; what is not read lies nowhere."""
         known = {name: x for array in "xaqp" for name, x in _views(array, self.layouts[array])}
         nowhere = View.whole(Buffer("k", 0, Stage.SHARED, 0), (0,))
-        names = [*found.carried, *found.ground, *found.given]
+        names = [*self._trace.carried, *self._trace.ground, *self._trace.given]
         return [known.get(name, nowhere) for name in names]
-
-    def _outputs(self, found: Trace) -> list[View]:
-        """Where every result of the trace lies."""
-        carried = dict(_views("y", self.layouts["x"])) | dict(_views("f", self.layouts["f"]))
-        told = dict(_views("o", self.layouts["o"]))
-        return [carried[name] for name in found.carried] + [told[name] for name in found.told]
 
     def fits(self, env: GovernanceEnv) -> bool:
         """Whether the program is that of an environment's options, and of cities of these sizes."""
@@ -99,22 +105,22 @@ class CompiledStep:
     def stand(self, env: GovernanceEnv) -> None:
         """Go on with the numbers of the cities that an environment stands on now."""
         self.rows = env.num_envs
-        found = dict(tree.leaves(numbers(env)))
-        sizes, count = self.program.sizes, tiles(self.rows, self.lanes)
-        own = torch.zeros(count, sizes["p"], self.lanes)
-        self._shared = torch.zeros(1, sizes["q"], self.lanes)
-        for array, name, rows in ((own, "p", self.rows), (self._shared, "q", 1)):
-            layout = self.layouts[name]
-            if layout.shapes:
-                array[:, : layout.size] = tiled(layout.flat(found, rows), self.lanes)
+        found, count = dict(tree.leaves(numbers(env))), tiles(self.rows, self.lanes)
+        own, shared = (
+            tiled(layout.flat(found, rows), self.lanes)
+            if layout.shapes
+            else torch.zeros(tiles(rows, self.lanes), 0, self.lanes)
+            for layout, rows in ((self.layouts["p"], self.rows), (self.layouts["q"], 1))
+        )
         # where cities go round in a tile's step, all tiles are the same: one stays in the cache
         same = [next(j for j in range(i + 1) if torch.equal(own[i], own[j])) for i in range(count)]
         kept = sorted(set(same))
-        self._own = own[kept].contiguous()
         self._which = torch.tensor([kept.index(i) for i in same], dtype=torch.long)
-        self._prepare(len(kept), self._own.data_ptr(), self._shared.data_ptr())
-        self._results = torch.empty(count, sizes["o"], self.lanes)
-        self._room = [torch.empty(count, sizes["x"], self.lanes) for _ in range(2)]
+        self._cities = own[kept], shared
+        for machine in filter(None, (self._machine, self._whole)):
+            machine.stand(*self._cities)
+        self._results = torch.empty(count, self.layouts["o"].size, self.lanes)
+        self._room = [torch.empty(count, self.layouts["x"].size, self.lanes) for _ in range(2)]
 
     def carried(self, tensors: Mapping[str, Tensor]) -> Tensor:
         """What is carried into a step, as tiles ``[T, N, L]``."""
@@ -135,21 +141,23 @@ class CompiledStep:
             Tiles are written over two steps later.
         """
         after = self._room[0] if before is self._room[1] else self._room[1]
-        self._call(before, now, after, self._left, 0)
+        nothing = torch.empty(0)
+        self._machine.step(before, now, self._which, after, nothing, self._results)
         results = iter(self.layouts["o"].named(untiled(self._results, self.rows)).values())
-        return after, tree.tree_map(lambda _: next(results), self._told)
+        return after, tree.tree_map(lambda _: next(results), self._trace.form)
 
-    def opened(self, before: Tensor, now: Tensor) -> Named:
-        """All that a step carries on, with the ports that no step reads: it is made again."""
-        size = self.layouts["f"].size
-        left, after = torch.empty(before.shape[0], size, self.lanes), torch.empty_like(before)
-        self._call(before, now, after, left, size)
+    def opened(self, before: Tensor, now: Tensor, after: Tensor) -> Named:
+        """All that a step carried on, with the ports that no step reads.
+
+        For those the step is made again, by a program of its own that is compiled when it is first
+        needed.
+        """
+        if self._whole is None:
+            self._whole = self._made(everything=True)
+            self._whole.stand(*self._cities)
+        again, results = torch.empty_like(after), torch.empty_like(self._results)
+        left = torch.empty(len(before), self.layouts["f"].size, self.lanes)
+        self._whole.step(before, now, self._which, again, left, results)
         return self.layouts["x"].named(untiled(after, self.rows)) | self.layouts["f"].named(
             untiled(left, self.rows)
         )
-
-    def _call(self, before: Tensor, now: Tensor, after: Tensor, left: Tensor, pace: int) -> None:
-        """Call the program; ``left``: room for what no step reads, ``pace`` from tile to tile."""
-        arrays = (before, now, self._own, self._which, self._shared, after, left, self._results)
-        addresses = [x.data_ptr() for x in (*arrays, self._scratch)]
-        self._step(before.shape[0], *addresses, pace)

@@ -133,7 +133,7 @@ def test_tiles_of_the_same_cities_share_their_numbers() -> None:
     worlds = [make(rows=rows, cities=2, compiled=how) for how in (True, False)]
     with torch.no_grad():
         found, expected = (world.step(world._quiet_actions()) for world in worlds)
-    assert len(worlds[0]._program._own) == 1
+    assert len(worlds[0]._program._cities[0]) == 1
     close(found.rewards, expected.rewards)
     close(found.observations, expected.observations)
 
@@ -151,6 +151,22 @@ def test_some_rows_start_anew_while_others_go_on(pair: tuple[Any, Any]) -> None:
     close(found[0][0], found[1][0])
     close(found[0][1]["observations"], found[1][1]["observations"])
     close(found[0][1]["rewards"], found[1][1]["rewards"])
+
+
+def test_rows_that_start_anew_change_nothing_for_the_others(pair: tuple[Any, Any]) -> None:
+    """To the bit: what is opened for a few rows is what the others went on with."""
+    world, found = pair[0], []
+    with torch.no_grad():
+        for anew in ([], [1, 17]):
+            source = torch.Generator().manual_seed(6)
+            world.reset(7)
+            world.step(actions(world, source))
+            world.restart(anew)
+            found.append(told(world.step(actions(world, source))))
+    others = [row for row in range(ROWS) if row not in (1, 17)]
+    for (name, x), (_, y) in zip(*map(tree.leaves, found), strict=True):
+        assert torch.equal(x[others], y[others]), name
+    assert not torch.equal(found[0]["rewards"]["planning"], found[1]["rewards"]["planning"])
 
 
 def test_a_world_goes_back_to_a_moment_and_forward_again(pair: tuple[Any, Any]) -> None:
