@@ -131,14 +131,16 @@ def bench(
 
 
 def _table(title: str, columns: dict[str, str], records: list[dict[str, Any]]) -> Any:
+    """A table without the columns that no record fills."""
     from rich.table import Table
 
     from experiments.bench import rows_of
 
     shown = Table(title=title)
-    for heading in columns.values():
-        shown.add_column(heading, justify="left" if heading in TEXT else "right")
-    for cells in rows_of(records, tuple(columns)):
+    filled = [key for key in columns if any(record.get(key, "") != "" for record in records)]
+    for key in filled:
+        shown.add_column(columns[key], justify="left" if key in TEXT else "right")
+    for cells in rows_of(records, tuple(filled)):
         shown.add_row(*cells)
     return shown
 
