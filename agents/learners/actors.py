@@ -43,7 +43,7 @@ class Actor(nn.Module):
         self.bank = Bank(section.networks, widths, settings.activation, LAST_GAIN, generator)
         self.log_std = nn.Parameter(torch.full((section.networks, section.actions), log_std))
         self.to(device)
-        self.moments = Moments(section.pooled, settings.standardise, device)
+        self.moments = Moments(section.moments_shape, settings.standardise, device)
         self.live = section.live(device)
         self.padded = not bool(self.live.all())
 

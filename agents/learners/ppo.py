@@ -70,9 +70,10 @@ class Losses:
         found = self.policy + settings.value_weight * self.value
         return found - settings.entropy * self.entropy if settings.entropy else found
 
-    def record(self) -> list[Tensor]:
-        """What a gradient step tells about itself."""
-        return [x.detach() for x in (self.policy, self.value, self.entropy, self.clipped)]
+    def record(self, networks: int) -> list[Tensor]:
+        """What a gradient step tells about itself: means over networks."""
+        sums = (self.policy, self.value, self.entropy)
+        return [*(x.detach() / networks for x in sums), self.clipped]
 
 
 def losses(actor: Actor, critic: Critic, batch: Batch, state: Tensor, clip: float) -> Losses:
@@ -187,7 +188,7 @@ class MultiAgentPPO(InParts):
         for actor, critic, batch in zip(self.actors, self.critics, batches, strict=True):
             found = losses(actor, critic, batch, state, self.settings.clip_range)
             total = total + found.total(self.settings)
-            record += found.record()
+            record += found.record(actor.section.networks)
         self.optimiser.zero_grad()
         total.backward()  # type: ignore[no-untyped-call]
         for parameters in self.parameters:

@@ -55,8 +55,9 @@ class Section:
         return self.observation_width + (len(self.groups) if self.identified else 0)
 
     @property
-    def pooled(self) -> tuple[int, ...]:
-        """Shape of the moments of rows: those of a network are pooled, and those of a group."""
+    def moments_shape(self) -> tuple[int, ...]:
+        """Shape of the moments that standardise rows: agents of a network, and of a group, have
+        them in common."""
         apart = self.separate and len(self.groups) > 1
         return (self.agents, self.inputs) if apart else (self.inputs,)
 

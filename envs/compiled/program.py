@@ -1,9 +1,10 @@
 """The text of a program in C++, and where its numbers lie.
 
 Arrays of vectors of lanes, one lane an environment: ``x`` what is carried into a step and ``y`` out
-of it, in the same order; ``f`` ports of the last month that no step reads; ``a`` actions, shocks
-and the like; ``o`` results; ``p`` numbers of each environment's city, with what was worked out from
-them; ``q`` the same of what all environments share; ``s`` scratch. ``k`` is a table of constants.
+of it, in the same order; ``f`` ports of the last month that no step reads, where they are asked
+for; ``a`` actions, shocks and the like; ``o`` results; ``p`` numbers of each environment's city,
+with what was worked out from them; ``q`` the same of what all environments share; ``s`` scratch.
+``k`` is a table of constants.
 """
 
 from __future__ import annotations

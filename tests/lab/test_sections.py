@@ -111,6 +111,8 @@ def test_losses_and_gradients_side_by_side_are_those_of_each_alone() -> None:
     for name in ("policy", "value", "entropy"):
         wanted = sum(getattr(found, name) for found in apart)
         assert torch.allclose(getattr(both, name), wanted, atol=1e-5), name
+    told = torch.tensor([found.record(networks=1) for found in apart]).mean(0)
+    assert torch.allclose(torch.tensor(both.record(networks=2)), told, atol=1e-5)
 
 
 def test_moments_of_groups_do_not_mix() -> None:
