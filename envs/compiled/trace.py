@@ -7,7 +7,9 @@ left are numbers that options and sizes fix.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -153,7 +155,7 @@ def trace(env: GovernanceEnv) -> Trace:
         step(*inputs)  # once as it is: what modules keep for later must not come from the trace
     pure = functionalize(step, remove="mutations")  # type: ignore[no-untyped-call]
     try:
-        with torch.no_grad():
+        with torch.no_grad(), _uncollected():
             found = make_fx(pure, decomposition_table=dict(core_aten_decompositions()))(*inputs)
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[0]
@@ -165,6 +167,18 @@ def trace(env: GovernanceEnv) -> Trace:
     nodes = [node for node in found.graph.nodes if node.op == "placeholder"]
     read = frozenset(name for name, node in zip(every, nodes, strict=True) if node.users)
     return Trace(found.graph, before, ground, now, results, form, read)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without the garbage collector, which looks through all that a trace keeps again and again."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _filled(like: dict[str, Any], source: Iterator[Tensor]) -> dict[str, Any]:
